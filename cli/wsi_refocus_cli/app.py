@@ -1,0 +1,78 @@
+"""The ``wsi-refocus`` command: finds the sub-commands, turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from wsi_refocus import __version__
+from wsi_refocus.errors import RefocusError
+
+INTERRUPTED = 130
+
+COMMANDS = {
+    "run": "Refocus a slide scanned at two focal planes.",
+    "info": "Show what a slide holds and what `run` would make of it.",
+    "view": "Open a refocused slide in a viewer.",
+}
+
+EXIT_CODES = """\b
+Exit codes:
+  0    done
+  2    wrong usage
+  3    the input, the checkpoint or the output cannot be used
+  4    finished, but some shards failed; the same command retries them
+  130  interrupted; the same command continues
+"""
+
+
+class LazyGroup(click.Group):
+    """Group that imports a command's module when it is called, so that ``--help`` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands, in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command from the module of its name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"wsi_refocus_cli.{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)  # noqa: S101 - one command a module is the rule here
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="wsi-refocus")
+def group() -> None:
+    """Refocus whole slides that were scanned at two focal planes."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with a documented exit code."""
+    try:
+        code = group.main(
+            args=None if arguments is None else list(arguments), prog_name="wsi-refocus", standalone_mode=False
+        )
+    except click.exceptions.Abort:
+        click.echo("wsi-refocus: interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except RefocusError as error:
+        click.echo(f"wsi-refocus: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("wsi-refocus: interrupted; the same command continues where it stopped", err=True)
+        sys.exit(INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,1 @@
+"""Two-shot networks, their checkpoints and how they run."""

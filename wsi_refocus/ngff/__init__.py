@@ -1,0 +1,1 @@
+"""Writing pyramidal OME-Zarr."""

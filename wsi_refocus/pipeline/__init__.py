@@ -1,0 +1,1 @@
+"""Refocusing a slide, from plan to finished store."""

@@ -1,0 +1,1 @@
+"""Measures of focus and fidelity."""

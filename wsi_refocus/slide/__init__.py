@@ -1,0 +1,1 @@
+"""Reading slides of one, two or many focal planes."""

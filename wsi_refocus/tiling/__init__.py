@@ -1,0 +1,1 @@
+"""Tiles on the slide's own grid, and which of them hold tissue."""
