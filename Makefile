@@ -1,0 +1,67 @@
+# Everything runs in .venv, made from constraints.txt. PYTHON and TORCH can be set:
+#   make run PYTHON=python3.12
+#   make run TORCH='torch==2.13.0 --index-url <PyTorch index for your CUDA>'
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SAMPLE := sample_slides/cmu-1-two-shot.ome.tiff
+RESULT := build/cmu-1.refocused.ome.zarr
+
+.PHONY: help run test check format test-viewers bench lock samples clean
+
+help:
+	@echo "make run           set up, and refocus the sample slide"
+	@echo "make test          set up, and run the tests"
+	@echo "make check         ruff, mypy and import-linter"
+	@echo "make test-viewers  show the sample's result in real viewers"
+	@echo "make bench         measure throughput side by side with bare alternatives"
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wsi-refocus needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(PIP) $(TORCH)
+	$(PIP) --editable '.[view,remote]'
+	@touch $@
+
+.venv/ready-dev: .venv/ready
+	$(PIP) --editable '.[view,remote,dev]'
+	@touch $@
+
+.venv/ready-bench: .venv/ready-dev
+	$(PIP) --editable '.[bench]'
+	@touch $@
+
+run: .venv/ready
+	@mkdir -p build
+	$(BIN)/wsi-refocus run $(SAMPLE) --output $(RESULT) --reference sample_slides/cmu-1-truth.ome.tiff --overwrite
+
+test: .venv/ready-dev
+	$(BIN)/python -m pytest
+
+check: .venv/ready-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/ready-dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test-viewers: .venv/ready-dev
+	bash tests/viewers/setup.sh
+	$(BIN)/python -m pytest tests/viewers -m viewers
+
+bench: .venv/ready-bench
+	$(BIN)/python -m benchmarks
+
+samples: .venv/ready
+	@test -n "$(SLIDE)" || (echo "usage: make samples SLIDE=path/to/CMU-1-Small-Region.svs" && exit 2)
+	$(BIN)/python sample_slides/make_samples.py $(SLIDE)
+
+lock: .venv/ready-bench
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/^torch==\([0-9.]*\)+.*/torch==\1/' > constraints.txt
+
+clean:
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

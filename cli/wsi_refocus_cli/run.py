@@ -1,0 +1,64 @@
+"""``wsi-refocus run``: refocus one slide."""
+
+from __future__ import annotations
+
+import json
+import signal
+from types import FrameType
+from typing import Any
+
+import click
+
+from wsi_refocus_cli.options import reading_options, slide_arguments, speaking_options
+
+
+@click.command()
+@slide_arguments
+@click.option("-o", "--output", type=click.Path(), help="Output; default: NAME.refocused.ome.zarr beside the input.")
+@click.option("--method", default="tsva", show_default=True, help="tsva, sharpest or mean.")
+@click.option("--checkpoint", type=click.Path(), help="Weights (.safetensors) of the method; default: the bundled ones.")
+@reading_options
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--workers", type=int, help="Worker processes; 0 works in this process. Default: by cores or GPUs.")
+@click.option("--threads", type=int, help="Shards in hand at once in each worker.")
+@click.option("--scheduler", metavar="ADDRESS", help="Use an existing Dask scheduler, as tcp://host:8786.")
+@click.option("--tile", type=int, default=512, show_default=True, help="Edge in pixels of the tiles of the method.")
+@click.option("--retries", type=int, default=2, show_default=True, help="How often a failed shard is tried again.")
+@click.option("--no-tissue-mask", "tissue_mask", is_flag=True, flag_value=False, default=True,
+              help="Refocus the background too.")
+@click.option("--ngff", type=click.Choice(["0.5", "0.4"]), default="0.5", show_default=True, help="OME-NGFF version.")
+@click.option("--compressor", default="zstd", show_default=True, help="Codec of the chunks, as zstd:3, blosc, gzip, none.")
+@click.option("--reference", metavar="SLIDE|plane:N", help="In-focus slide or plane to measure PSNR and SSIM against.")
+@click.option("--csv", "as_csv", type=click.Path(), help="Write the quality table as CSV too.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing output, or start an unfinished one anew.")
+@speaking_options
+def command(
+    slide: str, second: str | None, output: str | None, as_csv: str | None, as_json: bool, verbose: int, quiet: bool,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Refocus a slide scanned at two focal planes.
+
+    SLIDE is one file of two or more focal planes (OME-TIFF, OME-Zarr); or SLIDE and SLIDE2 are two files of
+    one plane each, in any format that OpenSlide reads. An interrupted run is continued by the same command.
+    """
+    from rich.console import Console
+
+    from wsi_refocus.config import make_settings
+    from wsi_refocus.pipeline.refocus import refocus_with
+    from wsi_refocus_cli.console import ConsoleProgress, set_up_logging
+
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    console = Console(stderr=True)
+    set_up_logging(verbose, quiet, console)
+    settings = make_settings(**options)
+    with ConsoleProgress(console, quiet) as progress:
+        summary = refocus_with(slide, second, output, settings, progress=progress, csv=as_csv)
+    if as_json:
+        click.echo(json.dumps(summary.to_json()))
+    elif not quiet:
+        click.echo(summary.to_text())
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    """A batch system that ends a job gets what Ctrl-C gets: an output that can be continued."""
+    raise KeyboardInterrupt

@@ -1,0 +1,113 @@
+"""Settings of a run, checked before anything is read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from wsi_refocus.errors import UsageError
+
+Pair = tuple[int, int]
+
+
+class RunSettings(BaseModel):
+    """Everything that a user can decide about a run.
+
+    Attributes
+    ----------
+    method : str
+        Name of the method in the registry.
+    checkpoint : str or None
+        Checkpoint of the method; None for the bundled one.
+    planes : tuple of int or None
+        Indices of the two planes; None to choose them.
+    defocus_offset_um : float or None
+        ΔD: distance in µm of each shot from the initial focal plane.
+    z_um : tuple of float or None
+        Heights in µm of the two planes of a pair of files.
+    mpp : float or None
+        µm per pixel of level 0, where the slide does not say.
+    level : int
+        Level of the source that is refocused.
+    region : tuple of int or None
+        Part of that level to refocus: y, x, height, width.
+    tissue_mask : bool
+        Whether background is taken over instead of predicted.
+    tile : int
+        Edge in pixels of the tiles that a method works on.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    workers : int or None
+        Worker processes; 0 works in this process, without a scheduler; None chooses.
+    threads : int or None
+        Shards that a worker process has in hand at once; None chooses.
+    scheduler : str or None
+        Address of a Dask scheduler to use instead of a cluster of this run's own.
+    retries : int
+        How often a failed shard is tried again.
+    ngff : str
+        Version of OME-NGFF to write.
+    compressor : str
+        Codec of the chunks, as ``zstd:3``.
+    reference : str or None
+        In-focus slide, or ``plane:N`` of the input, to measure the result against.
+    overwrite : bool
+        Whether an existing output is replaced.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str = "tsva"
+    checkpoint: str | None = None
+    planes: Pair | None = None
+    defocus_offset_um: Annotated[float, Field(gt=0)] | None = None
+    z_um: tuple[float, float] | None = None
+    mpp: Annotated[float, Field(gt=0)] | None = None
+    level: Annotated[int, Field(ge=0)] = 0
+    region: tuple[int, int, int, int] | None = None
+    tissue_mask: bool = True
+    tile: Annotated[int, Field(ge=64, le=8192)] = 512
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: Annotated[int, Field(ge=0)] | None = None
+    threads: Annotated[int, Field(ge=1)] | None = None
+    scheduler: str | None = None
+    retries: Annotated[int, Field(ge=0)] = 2
+    ngff: Literal["0.4", "0.5"] = "0.5"
+    compressor: str = "zstd"
+    reference: str | None = None
+    overwrite: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.planes is not None and self.planes[0] == self.planes[1]:
+            raise ValueError(f"the two planes are the same ({self.planes[0]}); name two different ones")
+        if self.planes is not None and self.defocus_offset_um is not None:
+            raise ValueError("name either the planes or the defocus offset, not both")
+        if self.scheduler is not None and self.workers is not None:
+            raise ValueError("an existing scheduler has its workers already: give --scheduler or --workers")
+        if self.region is not None and (min(self.region) < 0 or min(self.region[2:]) < 1):
+            raise ValueError("a region is Y,X,HEIGHT,WIDTH in pixels, with a height and width of at least 1")
+        return self
+
+    def of_the_result(self) -> dict[str, Any]:
+        """Those settings that decide what is written, as opposed to how the work is done."""
+        how = {"workers", "threads", "scheduler", "retries", "overwrite"}
+        return self.model_dump(mode="json", exclude=how)
+
+
+def make_settings(**options: Any) -> RunSettings:
+    """Build settings from options, with one clear line where one is wrong.
+
+    Raises
+    ------
+    UsageError
+        If an option is unknown, out of range or contradicts another.
+    """
+    try:
+        return RunSettings(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{where}: {message}" if where else message) from None

@@ -1,0 +1,239 @@
+"""Where tasks run: in this process, on a local cluster of processes, or on an existing Dask cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from wsi_refocus.errors import RefocusError, UsageError
+
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+GPU_SLOTS = 3
+"""Tasks that share one GPU: while one predicts, one reads and one writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Item, Result]):
+    """What became of one task: a result, or the error after the last try."""
+
+    item: Item
+    result: Result | None
+    error: BaseException | None
+    tries: int
+
+
+class Engine(Protocol):
+    """Runs tasks, a bounded number at a time."""
+
+    @property
+    def slots(self) -> int:
+        """Tasks that run at once."""
+        ...
+
+    def run(
+        self, function: Callable[..., Result], items: Iterable[Item], shared: tuple[Any, ...], retries: int
+    ) -> Iterator[Outcome[Item, Result]]:
+        """Call ``function(*shared, item)`` for every item and yield outcomes as they come.
+
+        Failed tasks are tried again ``retries`` times, after all others.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workforce:
+    """How many processes and threads a run gets.
+
+    Attributes
+    ----------
+    workers : int
+        Processes; 0 for none but this one.
+    threads : int
+        Tasks at once in each.
+    gpus : int
+        GPUs, one a worker; 0 to work on the CPU.
+    """
+
+    workers: int
+    threads: int
+    gpus: int = 0
+
+    @classmethod
+    def choose(cls, workers: int | None, threads: int | None, gpus: int) -> Workforce:
+        """Fill in what the user left open.
+
+        On GPUs: one process each, with three tasks in hand. On the CPU: processes of up to two threads,
+        one thread a core; each prediction is single-threaded, so that results depend on neither number.
+        """
+        if gpus:
+            return cls(min(workers, gpus) if workers is not None else gpus, threads or GPU_SLOTS, gpus)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if workers is None:
+            workers = max(1, cores // (threads or 2))
+        return cls(workers, threads or max(1, cores // max(1, workers)), 0)
+
+
+class LocalEngine:
+    """Threads of this process: no scheduler, nothing to start; for small slides and for debugging."""
+
+    def __init__(self, threads: int) -> None:
+        self.slots = threads
+
+    def run(
+        self, function: Callable[..., Result], items: Iterable[Item], shared: tuple[Any, ...], retries: int
+    ) -> Iterator[Outcome[Item, Result]]:
+        """Call ``function(*shared, item)`` for every item and yield outcomes as they come."""
+        with ThreadPoolExecutor(self.slots) as pool:
+            todo = deque((item, 1) for item in items)
+            running: dict[Future[Result], tuple[Item, int]] = {}
+            try:
+                while todo or running:
+                    while todo and len(running) < self.slots:
+                        item, tries = todo.popleft()
+                        running[pool.submit(function, *shared, item)] = (item, tries)
+                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        item, tries = running.pop(future)
+                        error = future.exception()
+                        if error is not None and tries <= retries and not _fatal(error):
+                            todo.append((item, tries + 1))
+                            continue
+                        yield Outcome(item, None if error else future.result(), error, tries)
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+class DaskEngine:
+    """A Dask cluster. Tasks carry coordinates only, and a bounded window of them is submitted.
+
+    Parameters
+    ----------
+    client
+        Client of the cluster.
+    resources
+        Resources that each task takes from its worker.
+    """
+
+    def __init__(self, client: Any, resources: dict[str, float] | None = None) -> None:
+        self.client = client
+        self.resources = resources
+        threads = client.nthreads()
+        if not threads:
+            raise UsageError("the Dask scheduler has no workers; start some and run again")
+        self.slots = sum(threads.values())
+
+    def run(
+        self, function: Callable[..., Result], items: Iterable[Item], shared: tuple[Any, ...], retries: int
+    ) -> Iterator[Outcome[Item, Result]]:
+        """Call ``function(*shared, item)`` for every item and yield outcomes as they come."""
+        from distributed import as_completed
+
+        todo = deque((item, 1) for item in items)
+        running: dict[Any, tuple[Item, int]] = {}
+
+        def submit() -> Any:
+            item, tries = todo.popleft()
+            future = self.client.submit(function, *shared, item, pure=False, resources=self.resources)
+            running[future] = (item, tries)
+            return future
+
+        window = [submit() for _ in range(min(len(todo), 2 * self.slots))]
+        completed = as_completed(window)
+        try:
+            for future in completed:
+                item, tries = running.pop(future)
+                error = future.exception()
+                if error is not None and tries <= retries and not _fatal(error):
+                    todo.append((item, tries + 1))
+                else:
+                    yield Outcome(item, None if error else future.result(), error, tries)
+                future.release()
+                while todo and len(running) < 2 * self.slots:
+                    completed.add(submit())
+        finally:
+            self.client.cancel(list(running))
+
+
+def _fatal(error: BaseException) -> bool:
+    """Whether another try is pointless because every task would fail alike."""
+    from wsi_refocus.errors import CheckpointError, OutputError
+
+    return isinstance(error, CheckpointError | OutputError)
+
+
+@contextlib.contextmanager
+def engine(workforce: Workforce, scheduler: str | None = None) -> Iterator[Engine]:
+    """Start, or connect to, the place where tasks run.
+
+    Parameters
+    ----------
+    workforce
+        Processes and threads of a cluster of this run's own.
+    scheduler
+        Address of an existing scheduler, as ``tcp://host:8786``; its workers see the same files.
+
+    Raises
+    ------
+    UsageError
+        If the scheduler does not answer or has no workers.
+    """
+    if scheduler is None and workforce.workers == 0:
+        yield LocalEngine(workforce.threads)
+        return
+
+    from distributed import Client
+
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout="15s", set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise UsageError(f"the Dask scheduler {scheduler} does not answer ({error})") from None
+        with client:
+            has_gpus = any("GPU" in worker.get("resources", {}) for worker in _workers(client))
+            yield DaskEngine(client, {"GPU": 1} if has_gpus else None)
+        return
+    with _local_cluster(workforce) as cluster, Client(cluster, set_as_default=False) as client:
+        logger.info("local cluster: %d workers with %d threads", workforce.workers, workforce.threads)
+        yield DaskEngine(client, {"GPU": 1} if workforce.gpus else None)
+
+
+def _workers(client: Any) -> list[dict[str, Any]]:
+    return list(client.scheduler_info(n_workers=-1)["workers"].values())
+
+
+def _local_cluster(workforce: Workforce) -> Any:
+    import dask
+    from distributed import LocalCluster
+
+    quiet = {
+        "distributed.worker.multiprocessing-method": "spawn",
+        # a shard in hand is the unit of memory; Dask's own spilling and pausing would only get in the way
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": False,
+        "distributed.worker.memory.terminate": False,
+        "distributed.comm.timeouts.connect": "60s",
+    }
+    try:
+        with dask.config.set(quiet):
+            return LocalCluster(
+                n_workers=workforce.workers,
+                threads_per_worker=workforce.threads,
+                processes=True,
+                dashboard_address=None,
+                memory_limit=None,
+                resources={"GPU": workforce.threads} if workforce.gpus else None,
+                silence_logs=logging.ERROR,
+            )
+    except (OSError, RuntimeError) as error:
+        raise RefocusError(f"no local cluster could be started ({error}); try --workers 0") from None

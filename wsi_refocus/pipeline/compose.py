@@ -1,0 +1,155 @@
+"""One piece of the refocused slide from two aligned shots: predict where asked, blend where decisions change."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsi_refocus.geometry import Region
+from wsi_refocus.methods import Method
+from wsi_refocus.pairing.blending import feather
+from wsi_refocus.tiling.grid import Tile, TileGrid
+
+Pixels = NDArray[np.uint8]
+Weight = NDArray[np.float32] | float
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What is done where, on the cells of the slide.
+
+    Attributes
+    ----------
+    second_is_sharper : ndarray of bool
+        Cells in which the second plane is Y1.
+    predicted : ndarray of bool
+        Cells that the method restores; the others keep Y1 as captured.
+    """
+
+    second_is_sharper: NDArray[np.bool_]
+    predicted: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A tile to predict, and which plane goes first."""
+
+    tile: Tile
+    swapped: bool
+
+
+def compose(
+    region: Region,
+    outer: Region,
+    first: Pixels,
+    second: Pixels,
+    decisions: Decisions,
+    method: Method,
+    grid: TileGrid,
+) -> Pixels:
+    """Make the refocused pixels of a region.
+
+    Where the choice of the sharper plane changes between cells, both orders are predicted and blended over
+    a strip that belongs to the slide, so that the result does not depend on how it is cut into tiles.
+
+    Parameters
+    ----------
+    region
+        Pixels to make.
+    outer
+        Pixels that ``first`` and ``second`` hold: the region and at least the tiles' halo.
+    first, second
+        The aligned planes over ``outer``, shape (height, width, 3).
+    decisions
+        What is done where.
+    method
+        Method that restores.
+    grid
+        Tiles to work in.
+
+    Returns
+    -------
+    ndarray of shape (region.height, region.width, 3)
+        RGB.
+    """
+    tiles = list(grid.tiles(region))
+    swaps = {tile: feather(decisions.second_is_sharper, tile.core) for tile in tiles}
+    trusts = {tile: feather(decisions.predicted, tile.core) for tile in tiles}
+    result = np.empty((*region.size, 3), np.uint8)
+    predictions: dict[Tile, list[tuple[bool, NDArray[np.generic]]]] = defaultdict(list)
+    expected = {tile: len(_orders(swaps[tile])) for tile in tiles if np.any(trusts[tile])}
+
+    for tile in tiles:
+        if tile not in expected:
+            core = tile.core.relative_to(outer).slices
+            result[tile.core.relative_to(region).slices] = _mixed(first[core], second[core], swaps[tile])
+
+    jobs = [_Job(tile, swapped) for tile in expected for swapped in _orders(swaps[tile])]
+    for job, prediction in _predict(jobs, outer, first, second, method):
+        done = predictions[job.tile]
+        done.append((job.swapped, prediction))
+        if len(done) < expected[job.tile]:
+            continue
+        by_order = dict(predictions.pop(job.tile))
+        swap, trust = swaps[job.tile], trusts[job.tile]
+        refocused = _mixed(by_order.get(False), by_order.get(True), swap)
+        if np.any(np.less(trust, 1)):
+            core = job.tile.core.relative_to(outer).slices
+            refocused = _mixed(_mixed(first[core], second[core], swap), refocused, trust)
+        result[job.tile.core.relative_to(region).slices] = _grey_levels(refocused)
+    return result
+
+
+def _orders(swap: Weight) -> list[bool]:
+    """Orders of the planes that a tile needs: not swapped, swapped, or both."""
+    return [swapped for swapped, needed in ((False, np.any(np.less(swap, 1))), (True, np.any(swap))) if needed]
+
+
+def _predict(
+    jobs: list[_Job], outer: Region, first: Pixels, second: Pixels, method: Method
+) -> Iterator[tuple[_Job, NDArray[np.generic]]]:
+    """Restore tiles in batches of one shape; yields the cores."""
+    by_shape: dict[tuple[int, int], list[_Job]] = defaultdict(list)
+    for job in jobs:
+        by_shape[job.tile.outer.size].append(job)
+    for group in by_shape.values():
+        for start in range(0, len(group), method.batch):
+            batch = group[start : start + method.batch]
+            pairs = [_cut(job, outer, first, second) for job in batch]
+            sharper = np.stack([pair[0] for pair in pairs])
+            other = np.stack([pair[1] for pair in pairs])
+            for job, restored in zip(batch, method.restore(sharper, other), strict=True):
+                yield job, restored[job.tile.crop]
+
+
+def _cut(job: _Job, outer: Region, first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
+    window = job.tile.outer.relative_to(outer).slices
+    return (second[window], first[window]) if job.swapped else (first[window], second[window])
+
+
+def _mixed(
+    zero: NDArray[np.generic] | None, one: NDArray[np.generic] | None, weight: Weight
+) -> NDArray[np.generic]:
+    """``zero`` where the weight is 0, ``one`` where it is 1, and in between a float32 blend."""
+    if not np.any(weight):
+        assert zero is not None  # noqa: S101 - the order was predicted because its weight is not 0
+        return zero
+    if not np.any(np.less(weight, 1)):
+        assert one is not None  # noqa: S101
+        return one
+    assert zero is not None and one is not None  # noqa: S101
+    share = np.asarray(weight, np.float32)[..., np.newaxis]
+    blend = zero.astype(np.float32) * (1 - share) + one.astype(np.float32) * share
+    return _grey_levels(blend) if zero.dtype == one.dtype == np.uint8 else blend
+
+
+def _grey_levels(pixels: NDArray[np.generic]) -> Pixels:
+    """Round to whole grey levels, halves up."""
+    if pixels.dtype == np.uint8:
+        return pixels.view(np.uint8)
+    rounded: Pixels = np.clip(pixels + np.float32(0.5), 0, 255).astype(np.uint8)
+    return rounded

@@ -1,0 +1,169 @@
+"""The record of a run: all that a worker, on any machine, needs to make a shard."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsi_refocus.config import RunSettings
+from wsi_refocus.geometry import Region, Size
+from wsi_refocus.methods import MethodSpec
+from wsi_refocus.ngff.layout import StoreLayout
+from wsi_refocus.pairing.survey import Survey
+from wsi_refocus.pipeline.compose import Decisions
+from wsi_refocus.slide.open import SlideSpec
+from wsi_refocus.slide.source import SlideSource
+from wsi_refocus.slide.window import WindowedSource
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A slide, the part of it that is worked on, and a plane or two of it.
+
+    Attributes
+    ----------
+    slide : SlideSpec
+        How to open the slide.
+    level : int
+        Level of the slide that is worked on.
+    region : Region or None
+        Part of that level; None for all.
+    """
+
+    slide: SlideSpec
+    level: int = 0
+    region: Region | None = None
+
+    def open(self) -> SlideSource:
+        """Open the slide and look at its part."""
+        return WindowedSource(self.slide.open(), self.level, self.region)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> View:
+        """Rebuild from what ``asdict`` and JSON made of it."""
+        region = None if stored["region"] is None else Region(*stored["region"])
+        return cls(SlideSpec.from_json(stored["slide"]), stored["level"], region)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRecord:
+    """An in-focus slide that the result is measured against.
+
+    Attributes
+    ----------
+    view : View
+        Where it is.
+    plane : int
+        Its plane.
+    survey : Survey
+        How it lies on the output's grid.
+    """
+
+    view: View
+    plane: int
+    survey: Survey
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a run decided before its first shard; the journal keeps it for workers and for resuming.
+
+    Attributes
+    ----------
+    identity : str
+        Hash of input, settings and weights: the same if and only if the result is.
+    view : View
+        The two-shot slide.
+    planes : tuple of int
+        The plane pair, in canonical order.
+    method : MethodSpec
+        How to make the method.
+    layout : StoreLayout
+        The output's arrays.
+    tile : int
+        Edge of the tiles in pixels.
+    survey : Survey
+        Shift, gain and choice over the slide.
+    reference : ReferenceRecord or None
+        What to measure against.
+    """
+
+    identity: str
+    view: View
+    planes: tuple[int, int]
+    method: MethodSpec
+    layout: StoreLayout
+    tile: int
+    survey: Survey
+    reference: ReferenceRecord | None = None
+
+    def decisions(self) -> Decisions:
+        """What is done where: background and flagged cells keep the sharper shot."""
+        survey = self.survey
+        predicted: NDArray[np.bool_] = (survey.tissue_fraction > 0) & ~survey.flagged
+        return Decisions(survey.choice.astype(np.bool_), predicted)
+
+    def to_json(self) -> dict[str, Any]:
+        """Content for a JSON file."""
+        return {
+            "identity": self.identity,
+            "view": asdict(self.view),
+            "planes": list(self.planes),
+            "method": asdict(self.method),
+            "layout": asdict(self.layout),
+            "tile": self.tile,
+            "survey": self.survey.to_json(),
+            "reference": None
+            if self.reference is None
+            else {
+                "view": asdict(self.reference.view),
+                "plane": self.reference.plane,
+                "survey": self.reference.survey.to_json(),
+            },
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> RunRecord:
+        """Rebuild from `to_json`."""
+        layout = stored["layout"]
+        reference = stored["reference"]
+        return cls(
+            identity=stored["identity"],
+            view=View.from_json(stored["view"]),
+            planes=(stored["planes"][0], stored["planes"][1]),
+            method=MethodSpec(**stored["method"]),
+            layout=StoreLayout(**{**layout, "size": Size(*layout["size"]), "mpp": tuple(layout["mpp"])}),
+            tile=stored["tile"],
+            survey=Survey.from_json(stored["survey"]),
+            reference=None
+            if reference is None
+            else ReferenceRecord(
+                View.from_json(reference["view"]), reference["plane"], Survey.from_json(reference["survey"])
+            ),
+        )
+
+
+def run_identity(fingerprint: tuple[str, ...], settings: RunSettings, details: dict[str, Any]) -> str:
+    """Hash everything that decides the bytes of the result.
+
+    Parameters
+    ----------
+    fingerprint
+        Fingerprints of the input's files.
+    settings
+        Settings; those that only say how to work are left out.
+    details
+        What else decides: hash of the weights, kind of device, version.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
+    content = {"input": list(fingerprint), "settings": settings.of_the_result(), **details}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,175 @@
+"""What a worker does: read one shard's pixels from both planes, refocus, measure and write them."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import threading
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsi_refocus.geometry import Region
+from wsi_refocus.methods import MethodSpec, make_method
+from wsi_refocus.ngff.layout import ShardIndex
+from wsi_refocus.ngff.store import write_shard
+from wsi_refocus.pairing.alignment import AlignedPair
+from wsi_refocus.pipeline.compose import compose
+from wsi_refocus.pipeline.journal import Journal
+from wsi_refocus.pipeline.measure import CellImages, measure_cells
+from wsi_refocus.pipeline.record import RunRecord
+from wsi_refocus.tiling.grid import CellGrid, TileGrid
+
+
+@dataclass(frozen=True, slots=True)
+class ShardReport:
+    """What comes back from a shard.
+
+    Attributes
+    ----------
+    index : ShardIndex
+        The shard.
+    decisions : dict
+        Number of cells by decision.
+    pixels : int
+        Pixels of level 0 written.
+    process : str
+        Who did it: host and process.
+    peak_rss_mb : float
+        Largest memory of that process so far, in MiB.
+    """
+
+    index: ShardIndex
+    decisions: dict[str, int]
+    pixels: int
+    process: str
+    peak_rss_mb: float
+
+
+class ShardWorker:
+    """Everything that stays open between the shards of a run: slides, method, decisions.
+
+    Parameters
+    ----------
+    output
+        Folder of the output.
+    record
+        Record of the run.
+    """
+
+    def __init__(self, output: str, record: RunRecord) -> None:
+        self.output = output
+        self.record = record
+        self.journal = Journal(output)
+        self.method = make_method(_on_this_worker(record.method))
+        self.tiles = TileGrid(record.tile, self.method.halo, self.method.stride)
+        self.decisions = record.decisions()
+        self.source = record.view.open()
+        self.pair = AlignedPair(self.source, record.planes, record.survey)
+        self.reference = None
+        if record.reference is not None:
+            truth = record.reference.view.open()
+            self.reference = AlignedPair(
+                truth, (record.reference.plane, record.reference.plane), record.reference.survey
+            )
+
+    def make(self, index: ShardIndex) -> ShardReport:
+        """Make one shard and journal it."""
+        region = self.record.layout.shard_region(index)
+        outer = self._outer(region)
+        first, second = self.pair.read(outer)
+        pixels = compose(region, outer, first, second, self.decisions, self.method, self.tiles)
+        write_shard(self.output, self.record.layout, index, pixels)
+        inner = region.relative_to(outer).slices
+        images = CellImages(first[inner], second[inner], pixels, self._truth(region))
+        cells = measure_cells(region, images, self.record)
+        self.journal.finish_shard(*index, [asdict(cell) for cell in cells])
+        return ShardReport(
+            index,
+            dict(Counter(cell.decision for cell in cells)),
+            region.area,
+            _process_name(),
+            _peak_rss_mb(),
+        )
+
+    def _outer(self, region: Region) -> Region:
+        """Pixels to read: with the halo, unless nothing in the shard is predicted."""
+        cells = CellGrid(self.record.layout.size).within(region)
+        if not any(self.decisions.predicted[cell] for cell in cells):
+            return region
+        return region.grown(self.tiles.halo + self.tiles.stride - 1)
+
+    def _truth(self, region: Region) -> NDArray[np.uint8] | None:
+        return None if self.reference is None else self.reference.read_second(region)
+
+    def close(self) -> None:
+        """Close the slides."""
+        self.source.close()
+
+
+_lock = threading.Lock()
+_current: dict[tuple[str, str], ShardWorker] = {}
+
+
+def refocus_shard(output: str, identity: str, index: tuple[int, int]) -> ShardReport:
+    """Make one shard of a run; the function that is sent to workers.
+
+    Parameters
+    ----------
+    output
+        Folder of the output, seen by every worker under the same path.
+    identity
+        Identity of the run, so that a worker notices when it is handed another.
+    index
+        Row and column of the shard.
+    """
+    return _worker(output, identity).make(ShardIndex(*index))
+
+
+def _worker(output: str, identity: str) -> ShardWorker:
+    """Worker of this process for a run; opened once, the one of an earlier run is closed."""
+    with _lock:
+        if (output, identity) not in _current:
+            release()
+            _current[output, identity] = ShardWorker(output, RunRecord.from_json(Journal(output).record()))
+        return _current[output, identity]
+
+
+def release() -> None:
+    """Close what this process holds open of earlier runs."""
+    while _current:
+        _current.popitem()[1].close()
+
+
+def _on_this_worker(spec: MethodSpec) -> MethodSpec:
+    """Give each process its own GPU, by the number of the worker where Dask counts them."""
+    if spec.device != "cuda":
+        return spec
+    from wsi_refocus.network.device import cuda_count
+
+    return MethodSpec(spec.name, spec.checkpoint, f"cuda:{_worker_number() % max(1, cuda_count())}")
+
+
+def _worker_number() -> int:
+    from distributed import get_worker
+
+    try:
+        name: Any = get_worker().name
+    except ValueError:
+        return 0
+    return name if isinstance(name, int) else 0
+
+
+def _process_name() -> str:
+    import os
+    import socket
+
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _peak_rss_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

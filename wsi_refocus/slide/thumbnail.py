@@ -1,0 +1,90 @@
+"""A small picture of a slide, also of one that has no small level."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsi_refocus.geometry import Region, Size
+from wsi_refocus.slide.source import SlideSource
+
+TARGET = 16
+"""Pixels of level 0 along one pixel of the picture; fewer on small slides."""
+_SMALL = 1024
+_BLOCK = 2048
+
+
+def thumbnail(source: SlideSource, plane: int, threads: int = 2) -> NDArray[np.uint8]:
+    """Make a small picture of a plane that covers all of it.
+
+    The coarsest level of at least the wanted size is read and reduced by means, 2048 × 2048 pixels at a time
+    for each thread.
+
+    Parameters
+    ----------
+    source
+        The open slide.
+    plane
+        Index of the focal plane.
+    threads
+        Strips that are read at once.
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3)
+        RGB; one pixel stands for 16 × 16 pixels of level 0 or fewer, the last ones for what is left.
+
+    Raises
+    ------
+    CorruptRegionError
+        If the pixels cannot be decoded.
+    """
+    info = source.info
+    wanted = min(TARGET, max(1, max(info.size) // _SMALL))
+    level = max(index for index, each in enumerate(info.levels) if each.downsample <= wanted * 1.01)
+    size = info.levels[level].size
+    factor = max(1, round(wanted / info.levels[level].downsample))
+    edge = max(1, _BLOCK // factor) * factor
+    result = np.empty((-(-size.height // factor), -(-size.width // factor), 3), np.uint8)
+
+    def reduce(corner: tuple[int, int]) -> None:
+        block = Region(*corner, edge, edge).intersection(Region.whole(size))
+        reduced = block_means(source.read_region(plane, level, block), factor)
+        y, x = corner[0] // factor, corner[1] // factor
+        result[y : y + reduced.shape[0], x : x + reduced.shape[1]] = reduced
+
+    with ThreadPoolExecutor(threads) as pool:
+        corners = product(range(0, size.height, edge), range(0, size.width, edge))
+        deque(pool.map(reduce, corners), maxlen=0)
+    return result
+
+
+def block_means(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Reduce by means over ``factor`` × ``factor`` pixels; blocks at the far edges may be smaller.
+
+    Parameters
+    ----------
+    pixels
+        RGB of shape (height, width, 3).
+    factor
+        Edge of a block in pixels.
+
+    Returns
+    -------
+    ndarray of shape (ceil(height / factor), ceil(width / factor), 3)
+        RGB.
+    """
+    if factor == 1:
+        return pixels
+    size = Size(*pixels.shape[:2])
+    starts = [np.arange(0, side, factor) for side in size]
+    counts = [np.diff(np.append(start, side)) for start, side in zip(starts, size, strict=True)]
+    sums = np.add.reduceat(pixels, starts[0], axis=0, dtype=np.uint32)
+    sums = np.add.reduceat(sums, starts[1], axis=1)
+    areas = np.outer(counts[0], counts[1]).astype(np.uint32)[..., np.newaxis]
+    means: NDArray[np.uint8] = ((sums + areas // 2) // areas).astype(np.uint8)
+    return means
