@@ -36,7 +36,9 @@ class TsvaConfig:
         for name, most in limits.items():
             value = getattr(self, name)
             if not isinstance(value, int) or not 1 <= value <= most:
-                raise ValueError(f"{name} of a TSVA network is a whole number from 1 to {most}, not {value!r}")
+                raise ValueError(
+                    f"{name} of a TSVA network is a whole number from 1 to {most}, not {value!r}"
+                )
 
 
 class Tsva(nn.Module):
@@ -111,7 +113,7 @@ class Tsva(nn.Module):
         return sharper + residual
 
     def _contract(self, shot: Tensor) -> list[Tensor]:
-        """Maps of every contracting step, finest first."""
+        """Follow one contracting path and keep the maps of every step, finest first."""
         maps = [self.contracting[0](shot)]
         for step in self.contracting[1:]:
             maps.append(step(self.pool(maps[-1])))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import threading
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from wsi_refocus.pairing.alignment import AlignedPair
 from wsi_refocus.pipeline.compose import compose
 from wsi_refocus.pipeline.journal import Journal
 from wsi_refocus.pipeline.measure import CellImages, measure_cells
+from wsi_refocus.pipeline.memory import peak_rss_mb, process_name
 from wsi_refocus.pipeline.record import RunRecord
 from wsi_refocus.tiling.grid import CellGrid, TileGrid
 
@@ -86,13 +85,13 @@ class ShardWorker:
         inner = region.relative_to(outer).slices
         images = CellImages(first[inner], second[inner], pixels, self._truth(region))
         cells = measure_cells(region, images, self.record)
-        self.journal.finish_shard(*index, [asdict(cell) for cell in cells])
+        self.journal.finish_shard(*index, [cell.as_row() for cell in cells])
         return ShardReport(
             index,
             dict(Counter(cell.decision for cell in cells)),
             region.area,
-            _process_name(),
-            _peak_rss_mb(),
+            process_name(),
+            peak_rss_mb(),
         )
 
     def _outer(self, region: Region) -> Region:
@@ -161,15 +160,3 @@ def _worker_number() -> int:
     except ValueError:
         return 0
     return name if isinstance(name, int) else 0
-
-
-def _process_name() -> str:
-    import os
-    import socket
-
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def _peak_rss_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)

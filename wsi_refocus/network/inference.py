@@ -1,0 +1,149 @@
+"""Running a two-shot network on batches of tiles, on the CPU or on a GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from wsi_refocus.errors import CheckpointError
+from wsi_refocus.network.batching import GpuPredictor
+from wsi_refocus.network.checkpoint import checkpoint_sha256, load_network
+from wsi_refocus.network.device import one_thread, resolve_device
+from wsi_refocus.network.folding import fold_batch_normalisation
+from wsi_refocus.network.receptive_field import measure_receptive_field
+
+GPU_BATCH = 8
+"""Tiles handed over at once on a GPU, which splits them further if its memory asks for it."""
+
+
+class NetworkMethod:
+    """A two-shot network as a method of the registry.
+
+    On the CPU every tile is predicted by itself and in one thread: that is as fast a pixel as batches are
+    (they only fall out of the cache), and the result depends neither on the batch nor on the number of cores.
+
+    Parameters
+    ----------
+    name
+        Name in the registry.
+    network
+        Network in evaluation mode, taking two batches of shape (n, 3, height, width) from 0 to 1. Changed in
+        place.
+    device
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    checkpoint_sha256
+        Hash of the weights' file.
+
+    Raises
+    ------
+    CheckpointError
+        If tiles of this network would not join.
+    UsageError
+        If the device is not there.
+    """
+
+    def __init__(
+        self, name: str, network: nn.Module, device: str = "cpu", checkpoint_sha256: str | None = None
+    ) -> None:
+        self.name = name
+        self.checkpoint_sha256 = checkpoint_sha256
+        self.device = resolve_device(device)
+        with one_thread():
+            field = measure_receptive_field(network.eval().float().cpu())
+        self.halo, self.stride = field.halo, field.stride
+        fold_batch_normalisation(network)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._predictor: Predictor
+        if self.device == "cpu":
+            self._predictor = CpuPredictor(network)
+            self.batch = 1
+        else:
+            self._predictor = GpuPredictor(network, torch.device(self.device))
+            self.batch = GPU_BATCH
+
+    @classmethod
+    def from_checkpoint(cls, name: str, path: str | Path, device: str = "cpu") -> Self:
+        """Make a method that runs the network of a checkpoint.
+
+        Raises
+        ------
+        CheckpointError
+            If the checkpoint cannot be used.
+        """
+        try:
+            return cls(name, load_network(path), device, checkpoint_sha256(path))
+        except CheckpointError as error:
+            message = str(error)
+            raise CheckpointError(message if str(path) in message else f"{path}: {message}") from None
+
+    def restore(self, sharper: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Restore a batch of tiles; safe from several threads at once.
+
+        Parameters
+        ----------
+        sharper
+            The sharper shot Y1 of every tile, shape (n, height, width, 3).
+        other
+            The other shot Y2, aligned with the first, of the same shape.
+
+        Returns
+        -------
+        ndarray of shape (n, height, width, 3)
+            Grey levels from 0 to 255, not rounded.
+
+        Raises
+        ------
+        ValueError
+            If the arrays are not uint8 RGB of one shape, or a side is no multiple of ``stride``.
+        RefocusError
+            If even a single tile does not fit the GPU's memory.
+        """
+        if sharper.shape != other.shape or sharper.ndim != 4 or sharper.shape[3] != 3:
+            raise ValueError(f"two batches of RGB tiles are needed, not {sharper.shape} and {other.shape}")
+        if sharper.dtype != np.uint8 or other.dtype != np.uint8:
+            raise ValueError(f"tiles are uint8, not {sharper.dtype} and {other.dtype}")
+        if sharper.shape[1] % self.stride or sharper.shape[2] % self.stride:
+            raise ValueError(f"height and width must be multiples of {self.stride}, not {sharper.shape[1:3]}")
+        if sharper.size == 0:
+            return np.empty(sharper.shape, np.float32)
+        return self._predictor.predict(sharper, other)
+
+
+class Predictor(Protocol):
+    """Runs a network where it lies."""
+
+    def predict(self, sharper: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict a batch of shape (n, height, width, 3) in grey levels."""
+        ...
+
+
+class CpuPredictor:
+    """Predicts tile by tile in the calling thread.
+
+    Parameters
+    ----------
+    network
+        Network on the CPU.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+
+    def predict(self, sharper: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict a batch of shape (n, height, width, 3) in grey levels."""
+        result = np.empty(sharper.shape, np.float32)
+        with one_thread(), torch.inference_mode():
+            for index in range(len(sharper)):
+                restored = self._network(_shot(sharper[index]), _shot(other[index]))
+                result[index] = restored.mul_(255).clamp_(0, 255)[0].permute(1, 2, 0).numpy()
+        return result
+
+
+def _shot(tile: NDArray[np.uint8]) -> torch.Tensor:
+    """Tile as a batch of one, from 0 to 1; channels last, as the pixels lie already."""
+    return torch.from_numpy(np.divide(tile, 255, dtype=np.float32)).permute(2, 0, 1).unsqueeze(0)

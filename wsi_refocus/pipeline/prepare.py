@@ -1,0 +1,144 @@
+"""What is settled before a run begins: the slide, its tissue, its plane pair, the method and the output's layout."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsi_refocus import __version__
+from wsi_refocus.config import RunSettings
+from wsi_refocus.errors import SlideError, UsageError
+from wsi_refocus.geometry import Region
+from wsi_refocus.methods import Method, MethodSpec, make_method
+from wsi_refocus.network.device import resolve_device
+from wsi_refocus.ngff.layout import StoreLayout
+from wsi_refocus.pairing.planes import PlanePair, choose_pair
+from wsi_refocus.pipeline.record import View, run_identity
+from wsi_refocus.slide.open import SlideSpec, require_mpp
+from wsi_refocus.slide.source import SlideSource
+from wsi_refocus.slide.thumbnail import thumbnail
+from wsi_refocus.tiling.tissue import TissueMask, full, tissue_mask
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = ".refocused.ome.zarr"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run that is ready to begin.
+
+    Attributes
+    ----------
+    view : View
+        The two-shot slide, and the part of it.
+    source : SlideSource
+        The same, open.
+    tissue : TissueMask
+        Where its tissue is.
+    pair : PlanePair
+        Its two shots.
+    method : MethodSpec
+        What restores it.
+    checkpoint_sha256 : str or None
+        Hash of the method's weights.
+    layout : StoreLayout
+        The output's arrays.
+    identity : str
+        Hash of everything that decides the result.
+    """
+
+    view: View
+    source: SlideSource
+    tissue: TissueMask
+    pair: PlanePair
+    method: MethodSpec
+    checkpoint_sha256: str | None
+    layout: StoreLayout
+    identity: str
+
+
+def view_of(slide: str, second: str | None, settings: RunSettings) -> View:
+    """Name the slide and the part of it that settings ask for.
+
+    Two files of unknown heights are put in the order of their content, so that the result does not depend on
+    the order in which they are named.
+    """
+    paths = [slide] if second is None else [slide, second]
+    if second is not None and settings.z_um is None:
+        prints = {path: SlideSpec((path,)).fingerprint() for path in paths}
+        paths.sort(key=lambda path: prints[path])
+    region = None if settings.region is None else Region(*settings.region)
+    return View(SlideSpec(tuple(paths), settings.mpp, settings.z_um), settings.level, region)
+
+
+def look(source: SlideSource, settings: RunSettings) -> tuple[TissueMask, PlanePair]:
+    """Find the tissue of a slide and choose its plane pair.
+
+    Raises
+    ------
+    PlanePairError
+        If there are no two planes to choose.
+    """
+    info = source.info
+    for note in info.notes:
+        logger.info("%s", note)
+    tissue = full(info.size)
+    if settings.tissue_mask:
+        tissue = tissue_mask(thumbnail(source, info.planes[0].index), info.size)
+    pair = choose_pair(
+        source, tissue, planes=settings.planes, defocus_offset_um=settings.defocus_offset_um
+    )
+    logger.info("planes %d and %d: %s", pair.first, pair.second, pair.reason)
+    return tissue, pair
+
+
+def prepare(view: View, source: SlideSource, settings: RunSettings) -> Job:
+    """Settle everything that a run needs, and refuse what cannot work, before anything is written.
+
+    Raises
+    ------
+    SlideError
+        If the slide has no mpp or no two usable planes.
+    UsageError
+        If the method is unknown, the device is missing or the tile does not suit the method.
+    CheckpointError
+        If the weights cannot be used.
+    """
+    mpp = require_mpp(source.info)
+    device = resolve_device(settings.device, settings.method)
+    spec = MethodSpec(settings.method, settings.checkpoint, device)
+    method = make_method(MethodSpec(spec.name, spec.checkpoint, "cpu"))
+    _check_tile(settings.tile, method)
+    tissue, pair = look(source, settings)
+    layout = StoreLayout(source.info.size, mpp, settings.ngff, settings.compressor)
+    identity = run_identity(
+        source.info.fingerprint,
+        settings,
+        {"checkpoint": method.checkpoint_sha256, "device": device, "version": __version__},
+    )
+    return Job(view, source, tissue, pair, spec, method.checkpoint_sha256, layout, identity)
+
+
+def _check_tile(tile: int, method: Method) -> None:
+    if tile % method.stride:
+        raise UsageError(f"--tile {tile} is not a multiple of {method.stride}, the stride of {method.name}")
+
+
+def default_output(slide: str) -> Path:
+    """Folder beside the slide: ``NAME.refocused.ome.zarr``.
+
+    Raises
+    ------
+    SlideError
+        If the slide is remote, so that there is no place beside it.
+    """
+    if "://" in slide:
+        raise SlideError(f"{slide}: a remote slide has no folder to write to; name the output with -o")
+    name = Path(slide).name
+    for suffix in (".ome.tiff", ".ome.tif", ".ome.zarr", Path(name).suffix):
+        if suffix and name.lower().endswith(suffix.lower()):
+            name = name[: -len(suffix)]
+            break
+    return Path(slide).parent / (name + SUFFIX)

@@ -1,0 +1,245 @@
+"""Refocus one slide, from the plan to the finished store."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from wsi_refocus.config import RunSettings, make_settings
+from wsi_refocus.errors import FailedShardsError, OutputError
+from wsi_refocus.network.device import cuda_count
+from wsi_refocus.ngff.metadata import is_finished
+from wsi_refocus.ngff.store import create_store
+from wsi_refocus.pipeline.cluster import Workforce, open_engine
+from wsi_refocus.pipeline.engine import Engine, Outcome
+from wsi_refocus.pipeline.finish import PREVIEW, finish
+from wsi_refocus.pipeline.journal import FOLDER, Journal
+from wsi_refocus.pipeline.memory import PeakMemory
+from wsi_refocus.pipeline.prepare import Job, default_output, prepare, view_of
+from wsi_refocus.pipeline.progress import Progress, Silence
+from wsi_refocus.pipeline.record import RunRecord
+from wsi_refocus.pipeline.summary import RunSummary, count_decisions, fidelity
+from wsi_refocus.pipeline.survey import survey_reference, survey_slide
+from wsi_refocus.pipeline.worker import ShardReport, refocus_shard, release
+
+logger = logging.getLogger(__name__)
+
+
+def refocus_slide(
+    slide: str | Path,
+    second: str | Path | None = None,
+    output: str | Path | None = None,
+    *,
+    progress: Progress | None = None,
+    csv: str | Path | None = None,
+    **options: Any,
+) -> RunSummary:
+    """Refocus a slide scanned at two focal planes.
+
+    Memory does not grow with the slide: each thread of each worker holds one shard of 2048 × 2048 pixels,
+    of both planes and of the result, and what the method needs for one tile.
+
+    Parameters
+    ----------
+    slide
+        Slide of two or more focal planes, or the first of two files.
+    second
+        Second file of a pair.
+    output
+        Folder to write; by default ``NAME.refocused.ome.zarr`` beside the slide. An unfinished output of the
+        same run is continued.
+    progress
+        Receiver of the run's progress.
+    csv
+        File to write the quality table to as CSV, too.
+    **options
+        Any field of `wsi_refocus.config.RunSettings`.
+
+    Returns
+    -------
+    RunSummary
+        What was done.
+
+    Raises
+    ------
+    UsageError
+        If an option is wrong.
+    SlideError
+        If the slide cannot be used.
+    OutputError
+        If the output exists, belongs to another run, or cannot be written.
+    FailedShardsError
+        If some shards could not be made; all others are, and calling again retries these.
+
+    Examples
+    --------
+    >>> summary = refocus_slide("slide.ome.tiff", method="mean")  # doctest: +SKIP
+    >>> summary.output  # doctest: +SKIP
+    'slide.refocused.ome.zarr'
+    """
+    settings = make_settings(**options)
+    return refocus_with(
+        str(slide),
+        None if second is None else str(second),
+        None if output is None else str(output),
+        settings,
+        progress=progress,
+        csv=None if csv is None else str(csv),
+    )
+
+
+def refocus_with(
+    slide: str,
+    second: str | None,
+    output: str | None,
+    settings: RunSettings,
+    *,
+    progress: Progress | None = None,
+    csv: str | None = None,
+) -> RunSummary:
+    """Refocus a slide as `refocus_slide`, with settings that are checked already."""
+    began = time.monotonic()
+    progress = progress or Silence()
+    memory = PeakMemory()
+    folder = Path(output) if output is not None else default_output(slide)
+    view = view_of(slide, second, settings)
+    with contextlib.ExitStack() as stack:
+        stack.callback(release)
+        source = stack.enter_context(view.open())
+        _check_output(folder, settings.overwrite)
+        job = prepare(view, source, settings)
+        stack.enter_context(_claimed(folder, job, settings.overwrite))
+        gpus = cuda_count() if job.method.device.startswith("cuda") else 0
+        workforce = Workforce.choose(settings.workers, settings.threads, gpus)
+        runner = stack.enter_context(open_engine(workforce, settings.scheduler))
+        record = _begin_or_resume(folder, job, settings, runner, progress)
+        pixels = _make_shards(folder, record, settings.retries, runner, progress, memory)
+        table = finish(folder, job, record, settings, csv, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    measured = fidelity(table, record.planes[0])
+    return RunSummary(
+        output=str(folder),
+        preview=str(folder / PREVIEW),
+        method=settings.method,
+        checkpoint=job.checkpoint_sha256,
+        planes=record.planes,
+        shift_px=record.survey.slide_shift,
+        shape=tuple(record.layout.size),
+        levels=len(record.layout.levels),
+        tiles=count_decisions(table.to_dict("records")),
+        seconds=round(seconds, 3),
+        megapixels_per_second=round(pixels / 1e6 / seconds, 3),
+        peak_rss_mb=round(memory.total_mb(), 1),
+        psnr_db=measured[0] if measured else None,
+        ssim=measured[1] if measured else None,
+    )
+
+
+def _check_output(folder: Path, overwrite: bool) -> None:
+    """Refuse an output that holds somebody's data."""
+    if not folder.exists() and not folder.is_symlink():
+        return
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: is a file, not a folder; choose another output with -o")
+    ours = (folder / FOLDER).is_dir() or is_finished(folder)
+    if any(folder.iterdir()) and not ours:
+        raise OutputError(f"{folder}: exists and was not written by wsi-refocus; choose another output with -o")
+    if is_finished(folder) and not overwrite:
+        raise OutputError(f"{folder}: exists already; replace it with --overwrite or choose another output with -o")
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path, job: Job, overwrite: bool) -> Iterator[None]:
+    """Have the output for this run alone; an output in which nothing was begun is taken away again."""
+    journal = Journal(folder)
+    if journal.exists and not overwrite and journal.record()["identity"] != job.identity:
+        raise OutputError(
+            f"{folder}: holds an unfinished run with other options or another input; "
+            "start anew with --overwrite or choose another output with -o"
+        )
+    existed = folder.exists()
+    with journal.locked():
+        if overwrite:
+            _clear(folder)
+        try:
+            yield
+        finally:
+            if not existed and not journal.exists and not is_finished(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear(folder: Path) -> None:
+    """Remove an earlier output, its root documents first, so that it does not look finished half-way."""
+    documents = [folder / name for name in ("zarr.json", ".zgroup", ".zattrs")]
+    for document in documents:
+        document.unlink(missing_ok=True)
+    (folder / FOLDER / "run.json").unlink(missing_ok=True)
+    for entry in folder.iterdir():
+        if entry.name != FOLDER:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    shutil.rmtree(folder / FOLDER / "shards", ignore_errors=True)
+
+
+def _begin_or_resume(
+    folder: Path, job: Job, settings: RunSettings, runner: Engine, progress: Progress
+) -> RunRecord:
+    journal = Journal(folder)
+    if journal.exists:
+        return RunRecord.from_json(journal.record())
+    survey = survey_slide(job, runner, progress)
+    record = RunRecord(
+        identity=job.identity,
+        view=job.view,
+        planes=(job.pair.first, job.pair.second),
+        method=job.method,
+        layout=job.layout,
+        tile=settings.tile,
+        survey=survey,
+        reference=survey_reference(job, survey, settings, runner, progress),
+    )
+    create_store(folder, record.layout)
+    journal.begin(record.to_json())
+    return record
+
+
+def _make_shards(
+    folder: Path, record: RunRecord, retries: int, runner: Engine, progress: Progress, memory: PeakMemory
+) -> int:
+    """Make all shards that are not there yet; returns the pixels written."""
+    done = Journal(folder).finished_shards()
+    todo = [tuple(index) for index in record.layout.shards if tuple(index) not in done]
+    if done:
+        logger.warning("%s: continued, %d of %d shards were there already", folder, len(done), len(done) + len(todo))
+    failed: list[Outcome[Any, ShardReport]] = []
+    pixels = 0
+    progress.start("refocus", sum(_cells(record, index) for index in todo), "tiles")
+    for outcome in runner.run(refocus_shard, todo, (str(folder), record.identity), retries):
+        if outcome.result is None:
+            if isinstance(outcome.error, OutputError):
+                raise outcome.error
+            logger.error("shard %s failed %d times: %s", outcome.item, outcome.tries, outcome.error)
+            failed.append(outcome)
+            continue
+        pixels += outcome.result.pixels
+        memory.report(outcome.result.process, outcome.result.peak_rss_mb)
+        progress.advance(_cells(record, outcome.item))
+    progress.stop()
+    if failed:
+        shards = "; ".join(f"shard {outcome.item[0]},{outcome.item[1]}: {outcome.error}" for outcome in failed[:4])
+        more = f" and {len(failed) - 4} more" if len(failed) > 4 else ""
+        raise FailedShardsError(
+            f"{folder}: {len(failed)} of {len(done) + len(todo)} shards failed ({shards}{more}); "
+            "the others are done, and the same command tries these again"
+        )
+    return pixels
+
+
+def _cells(record: RunRecord, index: Any) -> int:
+    from wsi_refocus.tiling.grid import CellGrid
+
+    return sum(1 for _ in CellGrid(record.layout.size).within(record.layout.shard_region(index)))
