@@ -12,7 +12,6 @@ from torch import nn
 from wsi_refocus.network.lite import LiteConfig, TsvaLite
 from wsi_refocus.network.tsva import Tsva, TsvaConfig
 
-
 MAX_NUMBER = 1024
 """Most that any number of a configuration can be; the architectures' own limits are narrower."""
 

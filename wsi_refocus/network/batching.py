@@ -81,7 +81,9 @@ class GpuPredictor:
         self._device = device
         self._network = network.to(device)
         with torch.cuda.device(device):
-            self._precision = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+            self._precision = (
+                torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+            )
         self._lock = threading.Lock()
         self._bytes_per_tile: dict[tuple[int, ...], int] = {}
 

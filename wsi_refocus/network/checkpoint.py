@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from wsi_refocus.errors import CheckpointError, OutputError
 from wsi_refocus.network.architectures import ARCHITECTURES, describe_architecture
+from wsi_refocus.network.file_kind import refuse_other_kinds
 from wsi_refocus.network.model_card import ModelCard
 
 logger = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def load_network(path: str | Path) -> nn.Module:
         try:
             with torch.device("meta"):
                 expected = architecture.build(config).state_dict()
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, RecursionError) as error:
             raise CheckpointError(
                 f"{path}: the configuration of the network cannot be used ({error}); "
                 "download or train it again"
@@ -176,7 +176,7 @@ def _fields(card: ModelCard) -> list[tuple[str, Any]]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    _refuse_other_kinds(path)
+    refuse_other_kinds(path)
     try:
         with safe_open(path, framework="pt", device="cpu") as stored:
             yield stored
@@ -184,32 +184,6 @@ def _opened(path: Path) -> Iterator[Any]:
         raise CheckpointError(
             f"{path}: the checkpoint is damaged or truncated ({error}); copy or download it again"
         ) from None
-
-
-def _refuse_other_kinds(path: Path) -> None:
-    """Tell a file of another kind by its first bytes, and one cut short by its length."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(16)
-            size = os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise CheckpointError(
-            f"{path}: the checkpoint cannot be read ({error.strerror}); name a .safetensors file"
-        ) from None
-    header = int.from_bytes(start[:8], "little")
-    if start[8:9] == b"{" and header <= 100_000_000:
-        if 8 + header > size:
-            raise CheckpointError(f"{path}: the checkpoint is truncated; copy or download it again")
-        return
-    if start.startswith(b"PK") or (start[:1] == b"\x80" and start[1:2] <= b"\x05"):
-        raise CheckpointError(
-            f"{path}: this is a pickled PyTorch file, which could run any code and is never opened; "
-            "use a .safetensors checkpoint of this project"
-        )
-    raise CheckpointError(
-        f"{path}: this is no safetensors file, or one cut off at its start; "
-        "use a .safetensors checkpoint of this project"
-    )
 
 
 def _read_header(path: Path, stored: Any) -> CheckpointInfo:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 from wsi_refocus.errors import CheckpointError
 
 DEFAULT = "tsva-lite"
+FOLDER = Path(__file__).parent / "weights"
 
 
 def bundled_checkpoints() -> dict[str, Path]:
     """Names of the bundled checkpoints and where they lie."""
-    folder = Path(str(resources.files("wsi_refocus.network"))) / "weights"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
@@ -24,12 +23,11 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     CheckpointError
         If there is neither such a file nor such a name.
     """
-    path = Path(name_or_path)
-    if path.exists():
-        return path
     bundled = bundled_checkpoints()
     if str(name_or_path) in bundled:
         return bundled[str(name_or_path)]
+    if Path(name_or_path).exists():
+        return Path(name_or_path)
     names = f"; bundled are: {', '.join(bundled)}" if bundled else ""
     raise CheckpointError(f"{name_or_path}: there is no such checkpoint; name a .safetensors file{names}")
 

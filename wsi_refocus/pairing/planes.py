@@ -55,7 +55,6 @@ def choose_pair(
     *,
     planes: tuple[int, int] | None = None,
     defocus_offset_um: float | None = None,
-    level: int = 0,
 ) -> PlanePair:
     """Choose the plane pair of a slide.
 
@@ -69,13 +68,11 @@ def choose_pair(
     source
         The open slide.
     tissue
-        Where the tissue is, for ``level``.
+        Where the tissue is.
     planes
         Indices that override the choice.
     defocus_offset_um
         ΔD in µm for slides of more than two planes; None for `DEFAULT_DEFOCUS_OFFSET_UM`.
-    level
-        Level of the slide that is looked at.
 
     Raises
     ------
@@ -95,7 +92,7 @@ def choose_pair(
         return _pair(info.planes[0], info.planes[1], None, "the slide has these two focal planes")
     if defocus_offset_um is not None and not _heights_known(info.planes):
         raise PlanePairError(f"{name}: the heights of its planes are unknown; name two planes instead of ΔD")
-    focus, where = initial_focus(source, tissue, level)
+    focus, where = initial_focus(source, tissue)
     offset = defocus_offset_um or DEFAULT_DEFOCUS_OFFSET_UM
     below, above, target = _around(info.planes, focus, offset)
     reason = f"plane {focus} is the initial focus F (largest Brenner gradient on {where}); {target}"
@@ -104,7 +101,7 @@ def choose_pair(
     return _pair(below, above, focus, reason)
 
 
-def initial_focus(source: SlideSource, tissue: TissueMask, level: int = 0) -> tuple[int, str]:
+def initial_focus(source: SlideSource, tissue: TissueMask) -> tuple[int, str]:
     """Find the focal plane F with the largest Brenner gradient over windows spread over the tissue.
 
     In every window the gradients are divided by the largest of them, and summed over the windows: so that
@@ -115,9 +112,7 @@ def initial_focus(source: SlideSource, tissue: TissueMask, level: int = 0) -> tu
     source
         The open slide.
     tissue
-        Where the tissue is, for ``level``.
-    level
-        Level of the slide that is looked at.
+        Where the tissue is.
 
     Returns
     -------
@@ -126,14 +121,14 @@ def initial_focus(source: SlideSource, tissue: TissueMask, level: int = 0) -> tu
     where : str
         What was looked at, in words.
     """
-    grid = CellGrid(source.info.levels[level].size)
+    grid = CellGrid(source.info.size)
     cells = {grid.region(cell): tissue.fraction(grid.region(cell)) for cell in grid}
     with_tissue = [region for region, fraction in cells.items() if fraction >= _MIN_TISSUE]
     windows = spread(with_tissue or list(cells), FOCUS_WINDOWS)
     totals = np.zeros(len(source.info.planes))
     for window in windows:
         gradients = np.array(
-            [brenner_gradient(source.read_region(plane.index, level, window)) for plane in source.info.planes]
+            [brenner_gradient(source.read_region(plane.index, 0, window)) for plane in source.info.planes]
         )
         if gradients.max() > 0:
             totals += gradients / gradients.max()

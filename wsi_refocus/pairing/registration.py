@@ -32,6 +32,8 @@ _SMALLEST = 12
 _ERROR_INFLATION = 2.5
 """The spectrum of a tapered window is correlated from bin to bin; measured on shifted tissue."""
 _ITERATIONS = 8
+_NO_TEXTURE = 1e-4
+"""Standard deviation of an optical density that rounding alone can leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ def estimate_shift(fixed: NDArray[np.uint8], moving: NDArray[np.uint8], max_shif
     error = best.error * REDUCTION if max(abs(dy), abs(dx)) <= reach + 1 else math.inf
     band = _band(one.shape[0], one.shape[1], SCALES_PX[_COMPARED] / REDUCTION)
     confidence, texture = _likeness(spectra, band, best.shift)
+    if texture < _NO_TEXTURE:
+        return _NOTHING
     return ShiftEstimate(dy * REDUCTION, dx * REDUCTION, error, confidence, texture)
 
 

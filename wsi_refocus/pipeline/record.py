@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,13 +19,14 @@ from wsi_refocus.ngff.layout import StoreLayout
 from wsi_refocus.pairing.survey import Survey
 from wsi_refocus.pipeline.compose import Decisions
 from wsi_refocus.slide.open import SlideSpec
+from wsi_refocus.slide.selection import SelectedPlanes
 from wsi_refocus.slide.source import SlideSource
 from wsi_refocus.slide.window import WindowedSource
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A slide, the part of it that is worked on, and a plane or two of it.
+    """A slide, and the part of it that is worked on.
 
     Attributes
     ----------
@@ -51,21 +54,53 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceRecord:
-    """An in-focus slide that the result is measured against.
+class PlaneOf:
+    """One plane of a view.
 
     Attributes
     ----------
     view : View
-        Where it is.
+        The slide.
     plane : int
-        Its plane.
-    survey : Survey
-        How it lies on the output's grid.
+        Index of the plane.
     """
 
     view: View
     plane: int
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> PlaneOf:
+        """Rebuild from what ``asdict`` and JSON made of it."""
+        return cls(View.from_json(stored["view"]), stored["plane"])
+
+
+@contextlib.contextmanager
+def opened_planes(planes: Sequence[PlaneOf]) -> Iterator[SlideSource]:
+    """Open planes, of one slide or of several, as the planes 0, 1 … of one slide.
+
+    Raises
+    ------
+    PlanePairError
+        If the slides differ in size.
+    """
+    with contextlib.ExitStack() as stack:
+        sources = {view: stack.enter_context(view.open()) for view in {each.view: None for each in planes}}
+        yield SelectedPlanes([(sources[each.view], each.plane) for each in planes])
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRecord:
+    """An in-focus plane that the result is measured against.
+
+    Attributes
+    ----------
+    truth : PlaneOf
+        Where it is.
+    survey : Survey
+        How it lies on the output's grid: of the plane that has this grid, and the truth.
+    """
+
+    truth: PlaneOf
     survey: Survey
 
 
@@ -120,11 +155,7 @@ class RunRecord:
             "survey": self.survey.to_json(),
             "reference": None
             if self.reference is None
-            else {
-                "view": asdict(self.reference.view),
-                "plane": self.reference.plane,
-                "survey": self.reference.survey.to_json(),
-            },
+            else {"truth": asdict(self.reference.truth), "survey": self.reference.survey.to_json()},
         }
 
     @classmethod
@@ -143,7 +174,7 @@ class RunRecord:
             reference=None
             if reference is None
             else ReferenceRecord(
-                View.from_json(reference["view"]), reference["plane"], Survey.from_json(reference["survey"])
+                PlaneOf.from_json(reference["truth"]), Survey.from_json(reference["survey"])
             ),
         )
 

@@ -18,7 +18,7 @@ _GLASS_CHROMA = 30.0
 _GLASS_SPREAD = 12.0
 """Half width in grey levels of the peak of empty glass."""
 _DEFAULT_GLASS = (245.0, 245.0, 245.0)
-_THRESHOLDS = (0.045, 0.12)
+_THRESHOLDS = (0.045, 0.08)
 """Optical densities (natural logarithm) that Otsu's threshold is held between: noise, vignetting and JPEG
 stay below the first; pale stains lie above the second, however dark the rest of the slide is."""
 _SPECK = 3

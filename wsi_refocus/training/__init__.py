@@ -1,1 +1,1 @@
-"""Training networks."""
+"""Training two-shot networks on simulated acquisitions of in-focus images."""

@@ -1,0 +1,170 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from wsi_refocus.network.architectures import ARCHITECTURES
+from wsi_refocus.training.config import TrainingSettings
+from wsi_refocus.training.manifest import read_manifest, training_entries
+from wsi_refocus.training.patches import PatchStream, Validation, validation_set
+
+logger = logging.getLogger(__name__)
+
+VALIDATION_FIELDS = 20
+_BINS_UM = (0.0, 0.5, 1.0, 1.5, 2.0, float("inf"))
+
+
+def fit(settings: TrainingSettings) -> nn.Module:
+    """Train a network, or go on with one whose training was interrupted.
+
+    The loss is Charbonnier's, √(d² + 10⁻⁶), and the optimiser Adam with a cosine schedule after a short warm-up.
+    Written into the output folder: ``log.jsonl`` with one line a validation, and ``state.safetensors`` with
+    ``state.json`` to resume from.
+
+    Parameters
+    ----------
+    settings
+        What to train on what.
+
+    Returns
+    -------
+    Module
+        The network with averaged weights.
+
+    Raises
+    ------
+    UsageError
+        If the manifest cannot be used.
+    """
+    torch.manual_seed(settings.seed)
+    torch.set_num_threads(settings.threads)
+    folder = Path(settings.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    train, held_out = training_entries(read_manifest(settings.manifest), settings.validation_share)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = ARCHITECTURES[settings.architecture].build(settings.config).to(device)
+    average = copy.deepcopy(network).eval()
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    began = _resume(folder, network, average, optimiser)
+    validation = validation_set(held_out, VALIDATION_FIELDS, settings.seed)
+    batches = _batches(train, settings, began)
+    clock, losses = time.monotonic(), 0.0
+    for step in range(began, settings.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = _learning_rate(step, settings)
+        sharper, other, truth = (each.to(device).float().div_(255) for each in next(batches))
+        restored = network(sharper, other)
+        loss = torch.sqrt((restored - truth) ** 2 + 1e-6).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        _move_average(average, network, min(settings.average, (step + 1) / (step + 10)))
+        losses += float(loss.detach())
+        if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
+            row = {"step": step + 1, "loss": losses / ((step - began) % settings.every + 1), **validate(average, validation)}
+            row["seconds"] = round(time.monotonic() - clock, 1)
+            losses = 0.0
+            with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(row) + "\n")
+            logger.info("%s", json.dumps(row))
+            _keep(folder, step + 1, network, average, optimiser)
+    return average
+
+
+def validate(network: nn.Module, validation: Validation) -> dict[str, Any]:
+    """PSNR in dB, averaged over fields, of the network, the sharper shot and the mean; overall and by |δ|."""
+    device = next(network.parameters()).device
+    scores: dict[str, list[float]] = {"network": [], "sharper": [], "mean": []}
+    with torch.inference_mode():
+        for sharper, other, truth in zip(validation.sharper, validation.other, validation.truth, strict=True):
+            one, two, wanted = (each.to(device).float().div(255)[None] for each in (sharper, other, truth))
+            restored = network(one, two).clamp(0, 1)
+            for name, image in (("network", restored), ("sharper", one), ("mean", (one + two) / 2)):
+                scores[name].append(_psnr(image, wanted))
+    result: dict[str, Any] = {name: round(_mean(values), 3) for name, values in scores.items()}
+    for low, high in zip(_BINS_UM, _BINS_UM[1:], strict=False):
+        inside = (validation.drift_um >= low) & (validation.drift_um < high)
+        if inside.any():
+            gains = [net - sharp for net, sharp, use in zip(scores["network"], scores["sharper"], inside, strict=True) if use]
+            result[f"gain at {low:g} um"] = round(_mean(gains), 2)
+    return result
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _psnr(image: Tensor, truth: Tensor) -> float:
+    return float(-10 * torch.log10(((image - truth) ** 2).mean().clamp_min(1e-10)))
+
+
+def _batches(entries: list[Any], settings: TrainingSettings, began: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    stream = PatchStream(entries, settings.patch, settings.seed + began)
+    loader = DataLoader(
+        stream,
+        batch_size=settings.batch,
+        num_workers=settings.workers,
+        multiprocessing_context="spawn" if settings.workers else None,
+    )
+    yield from loader
+
+
+def _learning_rate(step: int, settings: TrainingSettings) -> float:
+    warm = min(1.0, (step + 1) / 200)
+    cosine = 0.5 * (1 + torch.cos(torch.tensor(torch.pi * step / settings.steps)).item())
+    return settings.learning_rate * warm * cosine
+
+
+def _move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    with torch.no_grad():
+        for kept, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)
+
+
+def _keep(folder: Path, step: int, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    """Write what a training is resumed from; whole or not at all."""
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    for number, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
+    temporary = folder / "state.safetensors.tmp"
+    save_file({name: value.contiguous().cpu() for name, value in tensors.items()}, temporary, {"step": str(step)})
+    temporary.replace(folder / "state.safetensors")
+
+
+def _resume(folder: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+    """Load what `_keep` wrote; returns the number of steps that are done."""
+    path = folder / "state.safetensors"
+    if not path.exists():
+        return 0
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as stored:
+        step = int(stored.metadata()["step"])
+    tensors = load_file(path)
+    for prefix, module in (("network.", network), ("average.", average)):
+        module.load_state_dict({n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)})
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimiser."):
+            _, number, key = name.split(".", 2)
+            state.setdefault(int(number), {})[key] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    logger.info("going on after step %d", step)
+    return step

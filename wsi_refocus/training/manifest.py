@@ -1,0 +1,99 @@
+"""In-focus images and their splits; what is set aside for tests never gets past this file."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wsi_refocus.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One image of a manifest.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    group : str
+        Patient or case; splits never part a group.
+    mpp : float
+        µm per pixel.
+    split : str
+        ``train`` or ``test``.
+    """
+
+    path: Path
+    group: str
+    mpp: float
+    split: str
+
+    def read(self) -> NDArray[np.uint8]:
+        """Read the image as RGB of shape (height, width, 3)."""
+        return np.asarray(Image.open(self.path).convert("RGB"))
+
+
+def read_manifest(path: str | Path) -> list[Entry]:
+    """Read a manifest.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be read, lacks a column, or has a group in two splits.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            entries = [
+                Entry(path.parent / row["file"], row["group"], float(row["mpp"]), row["split"])
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, ValueError) as error:
+        raise UsageError(f"{path}: is no manifest with columns file, group, mpp and split ({error!r})") from None
+    splits: dict[str, str] = {}
+    for entry in entries:
+        if splits.setdefault(entry.group, entry.split) != entry.split:
+            raise UsageError(f"{path}: the group {entry.group} is in two splits")
+    return entries
+
+
+def training_entries(entries: list[Entry], validation_share: float) -> tuple[list[Entry], list[Entry]]:
+    """Part the ``train`` split into what is learned from and what is validated on, by group.
+
+    Which groups are held out follows from their names alone, so that it stays the same when images are added.
+
+    Parameters
+    ----------
+    entries
+        All of a manifest.
+    validation_share
+        Share of the groups to hold out.
+
+    Returns
+    -------
+    train, validation : list of Entry
+        Nothing of any other split is in either.
+
+    Raises
+    ------
+    UsageError
+        If one of them is empty.
+    """
+    usable = [entry for entry in entries if entry.split == "train"]
+    held_out = [entry for entry in usable if _draw(entry.group) < validation_share]
+    kept = [entry for entry in usable if _draw(entry.group) >= validation_share]
+    if not kept or not held_out:
+        raise UsageError("the manifest has too few groups in its train split to train and to validate on")
+    return kept, held_out
+
+
+def _draw(group: str) -> float:
+    """Number from 0 to 1 that belongs to a group's name."""
+    return int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
