@@ -50,7 +50,9 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
     if event == "open" and _recorder is not None:
         path, mode = arguments[0], arguments[1]
         if isinstance(mode, str):
-            _recorder.append((str(path), mode.startswith("r") and "+" not in mode))
+            reading = mode.startswith("r") and "+" not in mode
+            if not reading or Path(str(path)).exists():  # zarr looks for what is absent by trying to read it
+                _recorder.append((str(path), reading))
 
 
 @contextmanager

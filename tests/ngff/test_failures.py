@@ -28,7 +28,7 @@ def no_room_for_files_over(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_shard_without_room_is_told_in_one_line_and_leaves_the_old_one(tmp_path: Path) -> None:
+def test_a_shard_without_room_is_told_in_one_line_and_leaves_no_half_of_it(tmp_path: Path) -> None:
     layout = small_layout(256, 256)
     create_store(tmp_path, layout)
     write_shard(tmp_path, layout, ShardIndex(0, 0), random_pixels(layout))
@@ -36,7 +36,9 @@ def test_a_shard_without_room_is_told_in_one_line_and_leaves_the_old_one(tmp_pat
     with no_room_for_files_over(10_000), pytest.raises(OutputError, match="no space left") as error:
         write_shard(tmp_path, layout, ShardIndex(0, 0), random_pixels(layout, seed=1))
     assert str(tmp_path) in str(error.value) and "\n" not in str(error.value)
-    assert contents(tmp_path) == before
+    after = contents(tmp_path)
+    assert set(before) - set(after) == {"0/c/0/0/0"}
+    assert after == {name: before[name] for name in after}
 
 
 def test_no_room_for_the_root_document_leaves_nothing_finished(tmp_path: Path) -> None:
@@ -50,9 +52,9 @@ def test_no_room_for_the_root_document_leaves_nothing_finished(tmp_path: Path) -
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_or_quota_says_what_to_do(code: int) -> None:
-    with pytest.raises(OutputError, match=r"^out: no space left .*free some and run the same command again"):
-        with explained("out"):
-            raise OSError(code, "No room")
+    told = pytest.raises(OutputError, match=r"^out: no space left .*free some and run the same command again")
+    with told, explained("out"):
+        raise OSError(code, "No room")
 
 
 def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
@@ -63,7 +65,7 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> Non
         lambda: write_quality(tmp_path / "file" / "out", frame),
         lambda: write_quality_csv(tmp_path / "file" / "table.csv", frame),
     ):
-        with pytest.raises(OutputError, match=r"cannot be written \(Not a directory\)"):
+        with pytest.raises(OutputError, match="a file lies where a folder should"):
             write()
 
 

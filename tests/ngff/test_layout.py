@@ -21,7 +21,7 @@ def test_levels_of_the_real_layout() -> None:
         (20_000, 15_001),
         (10_000, 7_501),
     ]
-    assert [level.shard for level in layout.levels] == [2048, 1024, 512, 2048, 2048, 2048, 2048]
+    assert [level.shard for level in layout.levels] == [2048, 1024, 512, 2048, 2048, 2048, 2048, 2048]
     assert layout.task_levels == 3
     assert len(layout.shards) == 20 * 15
 

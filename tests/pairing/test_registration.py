@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from tests.pairing.sections import moved, section, shot
 from wsi_refocus.pairing.registration import estimate_gain, estimate_shift
@@ -88,3 +89,15 @@ def test_gain_of_each_channel_is_found_through_defocus_and_shift():
 def test_gain_of_black_windows_is_one():
     black = np.zeros((64, 64, 3), dtype=np.uint8)
     assert estimate_gain(black, black) == (1.0, 1.0, 1.0)
+
+
+def test_fine_structure_of_opposite_contrast_does_not_mislead():
+    for seed in range(4):
+        tissue = section(384, 384, seed)
+        coarse = ndimage.gaussian_filter(tissue, 4, mode="wrap")
+        edges = 2 * (tissue - coarse)
+        first = shot(0.5 + coarse + edges, 1.0)
+        second = shot(moved(0.5 + coarse - edges, 4.6, -3.3), 1.0, seed=1)
+        found = estimate_shift(first[WINDOW], second[WINDOW], 32)
+        assert (found.dy, found.dx) == (pytest.approx(4.6, abs=1.0), pytest.approx(-3.3, abs=1.0))
+        assert abs(found.dy - 4.6) < 4 * found.error_px

@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from zarr.storage import LocalStore
 
 from wsi_refocus.errors import OutputError
+from wsi_refocus.geometry import Region
 from wsi_refocus.ngff.compressor import Compressor, Version
 from wsi_refocus.ngff.layout import LevelLayout
 
@@ -95,6 +96,29 @@ def open_array(path: Path, index: int, *, writable: bool = False) -> Array:
         raise OutputError(f"{path}: has no sound array {index}; start anew with --overwrite") from None
     configured: Array = array.with_config({"write_empty_chunks": True})  # not kept in the array's metadata
     return configured
+
+
+def replace_shard(path: Path, array: Array, level: LevelLayout, region: Region, planes: NDArray[Any]) -> None:
+    """Write a whole shard, whatever lies there.
+
+    Parameters
+    ----------
+    path
+        Folder of the group.
+    array
+        The open array of the level.
+    level
+        Its layout.
+    region
+        Pixels of the shard, clipped to the level.
+    planes
+        Pixels, shape (channels, height, width).
+    """
+    if array.shards is not None:
+        # zarr reads and unpacks a shard that is there, even a damaged one, although all of it is replaced
+        key = array.metadata.encode_chunk_key((0, region.y // level.shard, region.x // level.shard))
+        (path / str(level.index) / key).unlink(missing_ok=True)
+    array[(slice(None), *region.slices)] = planes
 
 
 def write_image(

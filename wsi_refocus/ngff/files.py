@@ -35,7 +35,9 @@ def explained(path: str | Path) -> Iterator[None]:
     except OutputError:
         raise
     except OSError as error:
-        if error.errno in _FULL:
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            problem = "cannot be written (a file lies where a folder should); choose another output with -o"
+        elif error.errno in _FULL:
             problem = f"no space left to write ({error.strerror}); free some and run the same command again"
         else:
             problem = f"cannot be written ({error.strerror or error}); choose another output with -o"

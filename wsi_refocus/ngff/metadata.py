@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -166,7 +166,7 @@ def _write_associated(
     return folders
 
 
-def _folder_name(name: str, taken: Any) -> str:
+def _folder_name(name: str, taken: Collection[str]) -> str:
     """Name of a folder for an image: letters, digits, dot, dash and underscore, and not one that is taken."""
     plain_name = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "image"
     candidate, number = plain_name, 2

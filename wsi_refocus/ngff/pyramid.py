@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsi_refocus.geometry import Region, Size
-from wsi_refocus.ngff.arrays import Array
+from wsi_refocus.ngff.arrays import Array, replace_shard
 from wsi_refocus.ngff.files import explained
 from wsi_refocus.ngff.layout import StoreLayout
 from wsi_refocus.ngff.reduction import reduce_by_two
@@ -43,8 +43,8 @@ def write_coarse_levels(
     ]
     with explained(path):
         for done, (level, region) in enumerate(coarse, start=1):
-            array = arrays[level.index]
-            array[(slice(None), *region.slices)] = _reduced(arrays[level.index - 1], region, layout.shard)
+            planes = _reduced(arrays[level.index - 1], region, layout.shard)
+            replace_shard(Path(path), arrays[level.index], level, region, planes)
             if progress is not None:
                 progress(done, len(coarse))
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsi_refocus.geometry import Region
-from wsi_refocus.ngff.arrays import Array, create_array, open_array
+from wsi_refocus.ngff.arrays import Array, create_array, open_array, replace_shard
 from wsi_refocus.ngff.compressor import Compressor
 from wsi_refocus.ngff.files import explained
 from wsi_refocus.ngff.layout import ShardIndex, StoreLayout
@@ -106,8 +106,8 @@ def write_shard(path: str | Path, layout: StoreLayout, index: ShardIndex, pixels
         for level in layout.levels[: layout.task_levels]:
             if level.index > 0:
                 planes = reduce_by_two(planes)
-            y, x = index.iy * level.shard, index.ix * level.shard
-            arrays[level.index][:, y : y + planes.shape[1], x : x + planes.shape[2]] = planes
+            place = Region(index.iy * level.shard, index.ix * level.shard, *planes.shape[1:])
+            replace_shard(Path(path), arrays[level.index], level, place, planes)
 
 
 def read_level(path: str | Path, level: int, region: Region) -> NDArray[np.uint8]:

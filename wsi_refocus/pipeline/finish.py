@@ -19,10 +19,11 @@ from wsi_refocus.ngff.quality_image import write_quality_image
 from wsi_refocus.ngff.store import read_level
 from wsi_refocus.ngff.tables import write_quality, write_quality_csv
 from wsi_refocus.pipeline.journal import Journal
+from wsi_refocus.pipeline.planes import OpenPlanes
 from wsi_refocus.pipeline.prepare import Job
 from wsi_refocus.pipeline.preview import side_by_side, telling_place
 from wsi_refocus.pipeline.record import RunRecord
-from wsi_refocus.pipeline.worker import aligned_pair, aligned_reference
+from wsi_refocus.quality.record import COLUMNS
 
 PREVIEW = "preview.png"
 STATEMENT = (
@@ -56,7 +57,7 @@ def finish(
     journal = Journal(output)
     table = pd.DataFrame(journal.cells()).sort_values(["iy", "ix"], ignore_index=True)
     write_coarse_levels(output, record.layout)
-    write_quality(output, table)
+    write_quality(output, table, COLUMNS)
     write_quality_image(output, table, record.layout)
     if csv is not None:
         write_quality_csv(csv, table)
@@ -124,7 +125,9 @@ def _version(package: str) -> str | None:
 
 def _write_preview(output: Path, record: RunRecord, table: pd.DataFrame) -> None:
     place = telling_place(table, record.layout.size)
-    first, second = aligned_pair(record).read(place)
+    with OpenPlanes(record) as planes:
+        first, second = planes.shots(place)
+        truth = planes.truth(place)
     cell = table[(table["y"] <= place.y + place.height // 2) & (table["x"] <= place.x + place.width // 2)].iloc[-1]
     shots = (first, second) if cell["sharper"] == record.planes[0] else (second, first)
     panels = {
@@ -132,7 +135,6 @@ def _write_preview(output: Path, record: RunRecord, table: pd.DataFrame) -> None
         "other shot": shots[1],
         f"result ({record.method.name})": read_level(output, 0, place),
     }
-    truth = aligned_reference(record)
     if truth is not None:
-        panels["reference"] = truth.read_second(place)
+        panels["reference"] = truth
     side_by_side(panels, output / PREVIEW)

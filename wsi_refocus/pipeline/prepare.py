@@ -10,8 +10,7 @@ from wsi_refocus import __version__
 from wsi_refocus.config import RunSettings
 from wsi_refocus.errors import SlideError, UsageError
 from wsi_refocus.geometry import Region
-from wsi_refocus.methods import Method, MethodSpec, make_method
-from wsi_refocus.network.device import resolve_device
+from wsi_refocus.methods import Method, MethodSpec, make_method, resolve_device
 from wsi_refocus.ngff.layout import StoreLayout
 from wsi_refocus.pairing.planes import PlanePair, choose_pair
 from wsi_refocus.pipeline.record import View, run_identity

@@ -12,7 +12,7 @@ from typing import Any
 
 from wsi_refocus.config import RunSettings, make_settings
 from wsi_refocus.errors import FailedShardsError, OutputError
-from wsi_refocus.network.device import cuda_count
+from wsi_refocus.methods import device_count
 from wsi_refocus.ngff.metadata import is_finished
 from wsi_refocus.ngff.store import create_store
 from wsi_refocus.pipeline.cluster import Workforce, open_engine
@@ -114,7 +114,7 @@ def refocus_with(
         _check_output(folder, settings.overwrite)
         job = prepare(view, source, settings)
         stack.enter_context(_claimed(folder, job, settings.overwrite))
-        gpus = cuda_count() if job.method.device.startswith("cuda") else 0
+        gpus = device_count() if job.method.device.startswith("cuda") else 0
         workforce = Workforce.choose(settings.workers, settings.threads, gpus)
         runner = stack.enter_context(open_engine(workforce, settings.scheduler))
         record = _begin_or_resume(folder, job, settings, runner, progress)

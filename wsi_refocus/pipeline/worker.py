@@ -7,18 +7,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from wsi_refocus.geometry import Region
-from wsi_refocus.methods import MethodSpec, make_method
+from wsi_refocus.methods import MethodSpec, device_count, make_method
 from wsi_refocus.ngff.layout import ShardIndex
 from wsi_refocus.ngff.store import write_shard
-from wsi_refocus.pairing.alignment import AlignedPair
 from wsi_refocus.pipeline.compose import compose
 from wsi_refocus.pipeline.journal import Journal
 from wsi_refocus.pipeline.measure import CellImages, measure_cells
 from wsi_refocus.pipeline.memory import peak_rss_mb, process_name
+from wsi_refocus.pipeline.planes import OpenPlanes
 from wsi_refocus.pipeline.record import RunRecord
 from wsi_refocus.tiling.grid import CellGrid, TileGrid
 
@@ -66,24 +63,17 @@ class ShardWorker:
         self.method = make_method(_on_this_worker(record.method))
         self.tiles = TileGrid(record.tile, self.method.halo, self.method.stride)
         self.decisions = record.decisions()
-        self.source = record.view.open()
-        self.pair = AlignedPair(self.source, record.planes, record.survey)
-        self.reference = None
-        if record.reference is not None:
-            truth = record.reference.view.open()
-            self.reference = AlignedPair(
-                truth, (record.reference.plane, record.reference.plane), record.reference.survey
-            )
+        self.planes = OpenPlanes(record)
 
     def make(self, index: ShardIndex) -> ShardReport:
         """Make one shard and journal it."""
         region = self.record.layout.shard_region(index)
         outer = self._outer(region)
-        first, second = self.pair.read(outer)
+        first, second = self.planes.shots(outer)
         pixels = compose(region, outer, first, second, self.decisions, self.method, self.tiles)
         write_shard(self.output, self.record.layout, index, pixels)
         inner = region.relative_to(outer).slices
-        images = CellImages(first[inner], second[inner], pixels, self._truth(region))
+        images = CellImages(first[inner], second[inner], pixels, self.planes.truth(region))
         cells = measure_cells(region, images, self.record)
         self.journal.finish_shard(*index, [cell.as_row() for cell in cells])
         return ShardReport(
@@ -101,12 +91,9 @@ class ShardWorker:
             return region
         return region.grown(self.tiles.halo + self.tiles.stride - 1)
 
-    def _truth(self, region: Region) -> NDArray[np.uint8] | None:
-        return None if self.reference is None else self.reference.read_second(region)
-
     def close(self) -> None:
         """Close the slides."""
-        self.source.close()
+        self.planes.close()
 
 
 _lock = threading.Lock()
@@ -147,9 +134,7 @@ def _on_this_worker(spec: MethodSpec) -> MethodSpec:
     """Give each process its own GPU, by the number of the worker where Dask counts them."""
     if spec.device != "cuda":
         return spec
-    from wsi_refocus.network.device import cuda_count
-
-    return MethodSpec(spec.name, spec.checkpoint, f"cuda:{_worker_number() % max(1, cuda_count())}")
+    return MethodSpec(spec.name, spec.checkpoint, f"cuda:{_worker_number() % max(1, device_count())}")
 
 
 def _worker_number() -> int:

@@ -52,7 +52,11 @@ class FileBytes:
         ------
         OSError
             If reading fails.
+        ValueError
+            If the file is closed.
         """
+        if self.handle.closed:  # its descriptor may belong to another file by now
+            raise ValueError("the file is closed")
         if self._descriptor is None:
             with self._lock:
                 self.handle.seek(offset)
@@ -71,12 +75,8 @@ class FileBytes:
 
 
 def _open_remote(url: str) -> BinaryIO:
-    try:
-        import fsspec
-    except ImportError as error:
-        raise MissingExtraError(
-            f"{url}: remote slides need more packages; install wsi-refocus[remote]"
-        ) from error
+    import fsspec
+
     try:
         return cast(BinaryIO, fsspec.open(url, "rb").open())
     except ImportError as error:

@@ -1,0 +1,262 @@
+"""What OME-XML says of the images of an OME-TIFF: size, planes, heights, scale, magnification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wsi_refocus.errors import SlideError
+from wsi_refocus.geometry import Size
+from wsi_refocus.slide.units import to_um
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_MAX_PLANES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class OmeImage:
+    """One ``Image`` of an OME document.
+
+    Attributes
+    ----------
+    name : str
+        Its name; empty if it has none.
+    size : Size
+        Extent in pixels.
+    size_z, size_t, size_c : int
+        Planes, points of time, and channels of its own (RGB counts as one).
+    samples : int
+        Samples of a pixel: 3 for RGB.
+    pixel_type : str
+        Such as ``uint8``.
+    pages : tuple of int or None
+        Number of the TIFF directory of each plane, for channel 0 and time 0; None where it is said to be in
+        another file or nowhere.
+    z_um : tuple of float or None
+        Height of each plane in µm.
+    mpp : tuple of float or None
+        µm per pixel (y, x).
+    magnification : float or None
+        Nominal magnification of the objective.
+    notes : tuple of str
+        What had to be assumed.
+    """
+
+    name: str
+    size: Size
+    size_z: int
+    size_t: int
+    size_c: int
+    samples: int
+    pixel_type: str
+    pages: tuple[int | None, ...]
+    z_um: tuple[float | None, ...]
+    mpp: tuple[float, float] | None
+    magnification: float | None
+    notes: tuple[str, ...]
+
+
+def is_ome_xml(text: str) -> bool:
+    """Whether a TIFF description is OME-XML, even if broken."""
+    return "<OME" in text or "openmicroscopy.org/Schemas/OME" in text or "<ome:OME" in text
+
+
+def parse_ome_xml(text: str, path: str, pages: int) -> list[OmeImage]:
+    """Parse the OME-XML of a TIFF.
+
+    Parameters
+    ----------
+    text
+        The document.
+    path
+        File that it comes from, for messages.
+    pages
+        Number of top-level directories of the TIFF.
+
+    Returns
+    -------
+    list of OmeImage
+        In the order of the document.
+
+    Raises
+    ------
+    SlideError
+        If the document is broken, defines entities, describes no image, or its numbers make no sense.
+    """
+    root = _parse(text, path)
+    if _child(root, "BinaryOnly") is not None:
+        raise SlideError(
+            f"{path}: its OME-XML lies in another file; convert the slide to a single OME-TIFF, as with bfconvert"
+        )
+    images = [element for element in root if _tag(element) == "Image"]
+    if not images:
+        raise SlideError(f"{path}: its OME-XML describes no image; export the slide again")
+    try:
+        return [_image(root, image, path, pages) for image in images]
+    except (KeyError, ValueError) as error:
+        raise SlideError(
+            f"{path}: its OME-XML lacks or garbles a value ({error!s:.80}); export the slide again"
+        ) from error
+
+
+def _parse(text: str, path: str) -> Element:
+    from xml.etree.ElementTree import ParseError
+
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import fromstring
+
+    try:
+        root: Element = fromstring(text.strip().rstrip("\0"), forbid_dtd=True)
+    except DefusedXmlException as error:
+        raise SlideError(
+            f"{path}: its OME-XML defines entities or a DTD, which is refused as unsafe; export the slide again"
+        ) from error
+    except (ParseError, ValueError, LookupError) as error:
+        raise SlideError(f"{path}: its OME-XML is broken ({error!s:.80}); export the slide again") from error
+    return root
+
+
+def _image(root: Element, image: Element, path: str, file_pages: int) -> OmeImage:
+    pixels = _child(image, "Pixels")
+    if pixels is None:
+        raise ValueError("an Image without Pixels")
+    sizes = {axis: int(pixels.attrib[f"Size{axis}"]) for axis in "XYZCT"}
+    if min(sizes.values()) < 1 or sizes["Z"] > _MAX_PLANES:
+        raise ValueError(f"sizes {sizes}")
+    channel = _child(pixels, "Channel")
+    samples = int(channel.attrib.get("SamplesPerPixel", 1)) if channel is not None else 1
+    if samples < 1 or sizes["C"] % samples:
+        raise ValueError(f"{sizes['C']} channels of {samples} samples")
+    sizes["C"] //= samples
+    notes: list[str] = []
+    z_um = _heights(pixels, sizes["Z"], notes)
+    return OmeImage(
+        name=image.attrib.get("Name", ""),
+        size=Size(sizes["Y"], sizes["X"]),
+        size_z=sizes["Z"],
+        size_t=sizes["T"],
+        size_c=sizes["C"],
+        samples=samples,
+        pixel_type=pixels.attrib.get("Type", ""),
+        pages=_pages(root, pixels, sizes, path, file_pages),
+        z_um=z_um,
+        mpp=_mpp(pixels),
+        magnification=_magnification(root, image),
+        notes=tuple(notes),
+    )
+
+
+def _pages(
+    root: Element, pixels: Element, sizes: dict[str, int], path: str, file_pages: int
+) -> tuple[int | None, ...]:
+    """Follow the ``TiffData`` blocks; a block without ``IFD`` and ``PlaneCount`` names all directories."""
+    order = pixels.attrib.get("DimensionOrder", "XYCZT")[2:]
+    if sorted(order) != ["C", "T", "Z"]:
+        raise ValueError(f"DimensionOrder {order}")
+    found: dict[int, int] = {}
+    for block in (element for element in pixels if _tag(element) == "TiffData"):
+        if _in_other_file(root, block, path):
+            continue
+        page = int(block.attrib.get("IFD", 0))
+        count = int(block.attrib.get("PlaneCount", 1 if "IFD" in block.attrib else file_pages))
+        first = {axis: int(block.attrib.get(f"First{axis}", 0)) for axis in "ZCT"}
+        position = _position(first, order, sizes)
+        for step in range(min(count, file_pages - page)):
+            index = _index(position + step, order, sizes)
+            if index["C"] == index["T"] == 0:
+                found[index["Z"]] = page + step
+    return tuple(found.get(z) for z in range(sizes["Z"]))
+
+
+def _position(index: dict[str, int], order: str, sizes: dict[str, int]) -> int:
+    """Number of a page, counted with the first axis of ``order`` fastest."""
+    position, stride = 0, 1
+    for axis in order:
+        position += index[axis] * stride
+        stride *= sizes[axis]
+    return position
+
+
+def _index(position: int, order: str, sizes: dict[str, int]) -> dict[str, int]:
+    index = {}
+    for axis in order:
+        position, index[axis] = divmod(position, sizes[axis])
+    # pages beyond the described ones run into the time axis
+    index[order[-1]] += position * sizes[order[-1]]
+    return index
+
+
+def _in_other_file(root: Element, block: Element, path: str) -> bool:
+    uuid = _child(block, "UUID")
+    if uuid is None:
+        return False
+    own = root.attrib.get("UUID")
+    if own is not None:
+        return uuid.text is not None and uuid.text.strip() != own
+    named = uuid.attrib.get("FileName")
+    files = {each.attrib.get("FileName") for each in root.iter() if _tag(each) == "UUID"}
+    # one file that was renamed names itself wrongly
+    return len(files) > 1 and named is not None and named != path.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _heights(pixels: Element, count: int, notes: list[str]) -> tuple[float | None, ...]:
+    """Heights from ``Plane PositionZ``, else from ``PhysicalSizeZ``, counted from the first plane."""
+    positions: dict[int, float] = {}
+    unitless = False
+    for plane in (element for element in pixels if _tag(element) == "Plane"):
+        if int(plane.attrib.get("TheC", 0)) or int(plane.attrib.get("TheT", 0)):
+            continue
+        height = to_um(plane.attrib.get("PositionZ"), plane.attrib.get("PositionZUnit"))
+        if height is not None:
+            positions[int(plane.attrib["TheZ"])] = height
+            unitless |= "PositionZUnit" not in plane.attrib
+    distinct = len(set(positions.values())) == count or count == 1
+    if distinct and all(z in positions for z in range(count)):
+        if unitless:
+            notes.append("PositionZ has no unit in the OME-XML; taken as µm")
+        return tuple(positions[z] for z in range(count))
+    step = to_um(pixels.attrib.get("PhysicalSizeZ"), pixels.attrib.get("PhysicalSizeZUnit"))
+    if step is not None and step > 0 and count > 1:
+        if positions:
+            notes.append("PositionZ is missing or the same for some planes; heights follow from PhysicalSizeZ")
+        return tuple(float(f"{z * step:.12g}") for z in range(count))
+    if count > 1:
+        notes.append("the OME-XML does not say the heights of the planes; they are unknown")
+    return (None,) * count
+
+
+def _mpp(pixels: Element) -> tuple[float, float] | None:
+    y, x = (
+        to_um(pixels.attrib.get(f"PhysicalSize{axis}"), pixels.attrib.get(f"PhysicalSize{axis}Unit"))
+        for axis in "YX"
+    )
+    return (y, x) if y is not None and x is not None and min(y, x) > 0 else None
+
+
+def _magnification(root: Element, image: Element) -> float | None:
+    objectives = {
+        objective.attrib.get("ID"): objective for objective in root.iter() if _tag(objective) == "Objective"
+    }
+    settings = _child(image, "ObjectiveSettings")
+    chosen = None if settings is None else objectives.get(settings.attrib.get("ID"))
+    if chosen is None and len(objectives) == 1:
+        chosen = next(iter(objectives.values()))
+    if chosen is None or "NominalMagnification" not in chosen.attrib:
+        return None
+    value = float(chosen.attrib["NominalMagnification"])
+    return value if value > 0 else None
+
+
+def _children(element: Element, tag: str) -> Iterator[Element]:
+    return (child for child in element if _tag(child) == tag)
+
+
+def _child(element: Element, tag: str) -> Element | None:
+    return next(_children(element, tag), None)
+
+
+def _tag(element: Element) -> str:
+    return str(element.tag).rsplit("}", 1)[-1]
