@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from wsi_refocus.slide.open import open_slide
 
 from wsi_refocus.geometry import Region
 from wsi_refocus.optics.scanner import Acquisition, TwoShots, acquire
 from wsi_refocus.optics.transfer import Microscope
-from wsi_refocus.slide.open import open_slide
 from wsi_refocus.slide.thumbnail import block_means
 
 HERE = Path(__file__).parent
@@ -77,7 +77,12 @@ def pyramid(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 def write_ome(path: Path, planes: list[NDArray[np.uint8]], z_um: list[float], mpp: float) -> None:
     """Write a pyramidal OME-TIFF with one page a plane and its coarser levels as SubIFDs."""
     levels = [np.stack(each) for each in zip(*(pyramid(plane) for plane in planes), strict=True)]
-    common = {"tile": (TILE, TILE), "photometric": "rgb", "compression": "jpeg", "compressionargs": {"level": QUALITY}}
+    common = {
+        "tile": (TILE, TILE),
+        "photometric": "rgb",
+        "compression": "jpeg",
+        "compressionargs": {"level": QUALITY},
+    }
     metadata = {
         "axes": "ZYXS",
         "UUID": str(uuid.uuid5(uuid.NAMESPACE_URL, path.name)),

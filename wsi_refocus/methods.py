@@ -59,9 +59,7 @@ class Method(Protocol):
         """Hash of the weights' file, for methods that have weights."""
         ...
 
-    def restore(
-        self, sharper: NDArray[np.uint8], other: NDArray[np.uint8]
-    ) -> NDArray[np.uint8] | NDArray[np.float32]:
+    def restore(self, sharper: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8] | NDArray[np.float32]:
         """Restore a batch of tiles.
 
         Parameters
@@ -178,9 +176,7 @@ def _refuse_weights(spec: MethodSpec) -> None:
 
 
 _REGISTRY = {
-    "tsva": _Entry(
-        "network that fuses both shots (two-shot virtual autofocusing)", _make_tsva, uses_gpu=True
-    ),
+    "tsva": _Entry("network that fuses both shots (two-shot virtual autofocusing)", _make_tsva, uses_gpu=True),
     "sharpest": _Entry("the sharper of the two shots as it is", _make_sharpest),
     "mean": _Entry("the mean of both shots", _make_mean),
 }

@@ -61,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with a documented exit code."""
     try:
         code = group.main(
-            args=None if arguments is None else list(arguments), prog_name="wsi-refocus", standalone_mode=False
+            args=None if arguments is None else list(arguments),
+            prog_name="wsi-refocus",
+            standalone_mode=False,
         )
     except click.exceptions.Abort:
         click.echo("wsi-refocus: interrupted", err=True)

@@ -16,9 +16,7 @@ from wsi_refocus_cli.options import reading_options, slide_arguments, speaking_o
 @reading_options
 @click.option("--method", default="tsva", show_default=True, help="Method that memory is estimated for.")
 @speaking_options
-def command(
-    slide: str, second: str | None, as_json: bool, verbose: int, quiet: bool, **options: Any
-) -> None:
+def command(slide: str, second: str | None, as_json: bool, verbose: int, quiet: bool, **options: Any) -> None:
     """Show what a slide holds and what `run` would make of it.
 
     Planes with their heights, levels, mpp, magnification, associated images; the plane pair that would be

@@ -26,9 +26,7 @@ class Numbers(click.ParamType):
         self._count = names.count(",") + 1
         self._kind = kind
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int | float, ...]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int | float, ...]:
         """Split and convert."""
         try:
             numbers = tuple(self._kind(part) for part in str(value).split(","))

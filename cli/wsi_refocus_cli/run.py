@@ -16,7 +16,9 @@ from wsi_refocus_cli.options import reading_options, slide_arguments, speaking_o
 @slide_arguments
 @click.option("-o", "--output", type=click.Path(), help="Output; default: NAME.refocused.ome.zarr beside the input.")
 @click.option("--method", default="tsva", show_default=True, help="tsva, sharpest or mean.")
-@click.option("--checkpoint", type=click.Path(), help="Weights (.safetensors) of the method; default: the bundled ones.")
+@click.option(
+    "--checkpoint", type=click.Path(), help="Weights (.safetensors) of the method; default: the bundled ones."
+)
 @reading_options
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--workers", type=int, help="Worker processes; 0 works in this process. Default: by cores or GPUs.")
@@ -24,10 +26,21 @@ from wsi_refocus_cli.options import reading_options, slide_arguments, speaking_o
 @click.option("--scheduler", metavar="ADDRESS", help="Use an existing Dask scheduler, as tcp://host:8786.")
 @click.option("--tile", type=int, default=512, show_default=True, help="Edge in pixels of the tiles of the method.")
 @click.option("--retries", type=int, default=2, show_default=True, help="How often a failed shard is tried again.")
-@click.option("--no-tissue-mask", "tissue_mask", is_flag=True, flag_value=False, default=True,
-              help="Refocus the background too.")
+@click.option(
+    "--no-tissue-mask",
+    "tissue_mask",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Refocus the background too.",
+)
 @click.option("--ngff", type=click.Choice(["0.5", "0.4"]), default="0.5", show_default=True, help="OME-NGFF version.")
-@click.option("--compressor", default="zstd", show_default=True, help="Codec of the chunks, as zstd:3, blosc, gzip, none.")
+@click.option(
+    "--compressor",
+    default="zstd",
+    show_default=True,
+    help="Codec of the chunks, as zstd:3, blosc, gzip, none.",
+)
 @click.option("--reference", metavar="SLIDE|plane:N", help="In-focus slide or plane to measure PSNR and SSIM against.")
 @click.option("--csv", "as_csv", type=click.Path(), help="Write the quality table as CSV too.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output, or start an unfinished one anew.")

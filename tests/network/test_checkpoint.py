@@ -6,7 +6,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from wsi_refocus.network.lite import TsvaLite
 
 from tests.network.networks import SharperPlus, random_tsva
 from wsi_refocus.errors import CheckpointError, OutputError
@@ -16,6 +15,7 @@ from wsi_refocus.network.checkpoint import (
     read_checkpoint_info,
     save_checkpoint,
 )
+from wsi_refocus.network.lite import TsvaLite
 from wsi_refocus.network.model_card import ModelCard
 from wsi_refocus.network.tsva import Tsva, TsvaConfig
 

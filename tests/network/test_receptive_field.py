@@ -1,10 +1,10 @@
 import pytest
 import torch
 from torch import nn
-from wsi_refocus.network.lite import TsvaLite
 
 from tests.network.networks import SharperPlus, random_tsva
 from wsi_refocus.errors import CheckpointError
+from wsi_refocus.network.lite import TsvaLite
 from wsi_refocus.network.receptive_field import ReceptiveField, measure_receptive_field
 from wsi_refocus.network.tsva import TsvaConfig
 

@@ -37,9 +37,7 @@ def write_slide(path: Path, layout: StoreLayout, pixels: NDArray[np.uint8]) -> P
 
 def contents(path: Path) -> dict[str, bytes]:
     """Every file below a folder, by its relative path."""
-    return {
-        file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()
-    }
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 _recorder: list[tuple[str, bool]] | None = None

@@ -104,9 +104,7 @@ def test_both_versions_say_and_hold_the_same(tmp_path: Path) -> None:
     assert multiscale.pop("version") == old["omero"].pop("version") == "0.4"
     assert new["ome"] == {"version": "0.5", "multiscales": [multiscale], "omero": old["omero"]}
     assert new["wsi_refocus"] == old["wsi_refocus"]
-    arrays = [
-        dict(zarr.open_group(tmp_path / name, mode="r").members(max_depth=None)) for name in ("new", "old")
-    ]
+    arrays = [dict(zarr.open_group(tmp_path / name, mode="r").members(max_depth=None)) for name in ("new", "old")]
     assert set(arrays[0]) == set(arrays[1]) >= {"0", "3", "associated/label/0"}
     for name, array in arrays[0].items():
         if isinstance(array, zarr.Array):
@@ -140,9 +138,7 @@ def test_nothing_looks_finished_until_the_last_file(tmp_path: Path, version: Ver
     """Without the file that was written last, an output is no slide to anyone."""
     path = finished(tmp_path / "out", small_layout(300, 200, version))
     assert is_finished(path)
-    newest = max(
-        (file for file in path.rglob("*") if file.is_file()), key=lambda file: file.stat().st_mtime_ns
-    )
+    newest = max((file for file in path.rglob("*") if file.is_file()), key=lambda file: file.stat().st_mtime_ns)
     assert newest == path / ("zarr.json" if version == "0.5" else ".zattrs")
     newest.unlink()
     assert not is_finished(path)

@@ -47,9 +47,7 @@ def test_halves_are_rounded_up_and_white_stays_white() -> None:
 
 @pytest.mark.parametrize("version", ["0.5", "0.4"])
 @pytest.mark.parametrize("size", [(1301, 777), (1025, 513), (256, 256), (64, 64), (63, 1), (1, 900)])
-def test_every_level_is_that_of_the_whole_image(
-    tmp_path: Path, version: Version, size: tuple[int, int]
-) -> None:
+def test_every_level_is_that_of_the_whole_image(tmp_path: Path, version: Version, size: tuple[int, int]) -> None:
     layout = small_layout(*size, version)
     pixels = random_pixels(layout)
     write_slide(tmp_path, layout, pixels)

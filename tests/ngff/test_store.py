@@ -81,9 +81,7 @@ def test_threads_write_the_same_bytes_as_one(tmp_path: Path) -> None:
     create_store(tmp_path / "many", layout)
     with ThreadPoolExecutor(8) as pool:
         jobs = [
-            pool.submit(
-                write_shard, tmp_path / "many", layout, index, pixels[layout.shard_region(index).slices]
-            )
+            pool.submit(write_shard, tmp_path / "many", layout, index, pixels[layout.shard_region(index).slices])
             for index in reversed(layout.shards)
         ]
         for job in jobs:

@@ -66,12 +66,8 @@ def test_little_sharpness_is_lost(tissue):
     first = shot(tissue, 0.7, noise=0)
     second = shot(moved(tissue, 0.5, 0.5), 0.7, noise=0)
     slide = SlideInMemory([first, second])
-    back = AlignedPair(slide, (0, 1), surveyed(slide.info.size, (0.5, 0.5))).read_second(
-        Region(50, 50, 900, 900)
-    )
-    lost = np.var(np.diff(back.astype(float), axis=1)) / np.var(
-        np.diff(first[50:950, 50:950].astype(float), axis=1)
-    )
+    back = AlignedPair(slide, (0, 1), surveyed(slide.info.size, (0.5, 0.5))).read_second(Region(50, 50, 900, 900))
+    lost = np.var(np.diff(back.astype(float), axis=1)) / np.var(np.diff(first[50:950, 50:950].astype(float), axis=1))
     assert 0.97 < lost < 1.03
 
 
@@ -108,9 +104,7 @@ def test_field_is_bilinear_between_the_middles_of_cells():
     slide = SlideInMemory([np.rint(ramp).astype(np.uint8)] * 2)
     shift = np.zeros((3, 3, 2))
     shift[:, 0, 1], shift[:, 1, 1], shift[:, 2, 1] = 5.0, 10.0, 10.0
-    aligned = AlignedPair(slide, (0, 1), surveyed(slide.info.size, shift)).read_second(
-        Region(0, 0, 1100, 1200)
-    )
+    aligned = AlignedPair(slide, (0, 1), surveyed(slide.info.size, shift)).read_second(Region(0, 0, 1100, 1200))
     moved_by = (aligned[600, :, 0].astype(float) - ramp[600, :, 0]) * 5
     smooth = ndimage.uniform_filter1d(moved_by, 25)
     assert smooth[[100, 256, 512, 768, 1000]] == pytest.approx([5, 5, 7.5, 10, 10], abs=0.5)
@@ -125,9 +119,7 @@ def test_beyond_the_slide_the_outermost_pixels_go_on():
     padded = np.pad(image, ((20, 20), (30, 30), (0, 0)), mode="edge")
     assert np.array_equal(first, padded)
     assert np.array_equal(second[:20], np.broadcast_to(second[20], (20, 260, 3)))
-    assert np.array_equal(
-        padded_region(slide, 0, Region(-50, -50, 10, 10)), np.broadcast_to(image[0, 0], (10, 10, 3))
-    )
+    assert np.array_equal(padded_region(slide, 0, Region(-50, -50, 10, 10)), np.broadcast_to(image[0, 0], (10, 10, 3)))
 
 
 def test_planes_that_fit_are_passed_on_untouched(tissue):

@@ -17,9 +17,7 @@ def test_brenner_gradient_is_the_mean_square_of_differences_two_pixels_apart():
 
 def test_whole_number_path_agrees_with_the_float_path(noise):
     assert brenner_gradient(noise) == pytest.approx(brenner_gradient(noise.astype(np.float32)), rel=1e-3)
-    assert brenner_gradient(noise[..., 0]) == pytest.approx(
-        brenner_gradient(noise[..., 0].astype(float)), rel=1e-6
-    )
+    assert brenner_gradient(noise[..., 0]) == pytest.approx(brenner_gradient(noise[..., 0].astype(float)), rel=1e-6)
 
 
 def test_strongest_edges_do_not_overflow():

@@ -65,8 +65,7 @@ def describe_ome(
         images.append(_image(number, "slide", f'{attributes}SizeZ="{len(members)}"', body, magnification))
     for offset, (name, extent) in enumerate((associated or {}).items()):
         own = (
-            f'DimensionOrder="XYCZT" Type="uint8" SizeC="3" SizeT="1" SizeZ="1" '
-            f'SizeX="{extent[1]}" SizeY="{extent[0]}"'
+            f'DimensionOrder="XYCZT" Type="uint8" SizeC="3" SizeT="1" SizeZ="1" SizeX="{extent[1]}" SizeY="{extent[0]}"'
         )
         number = len(groups) + offset
         body = f'<Channel ID="Channel:{number}:0" SamplesPerPixel="3"/>'
@@ -78,9 +77,7 @@ def describe_ome(
             f'<Instrument ID="Instrument:0"><Objective ID="Objective:0" '
             f'NominalMagnification="{magnification}" LensNA="0.75"/></Instrument>'
         )
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?><OME xmlns="{NAMESPACE}">{instrument}{"".join(images)}</OME>'
-    )
+    return f'<?xml version="1.0" encoding="UTF-8"?><OME xmlns="{NAMESPACE}">{instrument}{"".join(images)}</OME>'
 
 
 def _image(number: int, name: str, attributes: str, body: str, magnification: float | None) -> str:

@@ -178,16 +178,12 @@ def _encoded_tiles(tile: int, variants: int, quality: int, plane: int, seed: int
         patch = wide[offset : offset + tile, offset : offset + tile]
         images.append(_rounded(_blurred(patch, 0.6 + 0.8 * plane)))
     return [
-        imagecodecs.jpeg8_encode(
-            image, level=quality, colorspace="RGB", outcolorspace="YCBCR", subsampling="420"
-        )
+        imagecodecs.jpeg8_encode(image, level=quality, colorspace="RGB", outcolorspace="YCBCR", subsampling="420")
         for image in images
     ]
 
 
-def _tile_stream(
-    extent: tuple[int, int], tile: int, encoded: list[bytes], downsample: int
-) -> Iterator[bytes]:
+def _tile_stream(extent: tuple[int, int], tile: int, encoded: list[bytes], downsample: int) -> Iterator[bytes]:
     """Encoded tiles in rows; every other square of eight tiles of level 0 is background, as is the rim."""
     rows, columns = -(-extent[0] // tile), -(-extent[1] // tile)
     for row in range(rows):

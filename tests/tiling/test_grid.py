@@ -25,9 +25,7 @@ def test_cells_partition_a_slide(height: int, width: int) -> None:
     y=st.integers(0, 40), x=st.integers(0, 40), height=st.integers(1, 900), width=st.integers(1, 900),
     edge=st.sampled_from([64, 128, 512]), stride=st.sampled_from([1, 2, 16]),
 )  # fmt: skip
-def test_cores_partition_a_region_once(
-    y: int, x: int, height: int, width: int, edge: int, stride: int
-) -> None:
+def test_cores_partition_a_region_once(y: int, x: int, height: int, width: int, edge: int, stride: int) -> None:
     region = Region(y * stride, x * stride, height, width)
     covered = np.zeros((height, width), np.uint8)
     for tile in TileGrid(edge, 3 * stride, stride).tiles(region):

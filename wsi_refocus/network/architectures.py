@@ -76,9 +76,7 @@ def describe_architecture(network: nn.Module) -> tuple[str, dict[str, Any]]:
     for name, architecture in ARCHITECTURES.items():
         if type(network) is architecture.network:
             return name, asdict(network.config)  # type: ignore[call-overload]
-    raise ValueError(
-        f"{type(network).__name__} is none of the known architectures: {', '.join(ARCHITECTURES)}"
-    )
+    raise ValueError(f"{type(network).__name__} is none of the known architectures: {', '.join(ARCHITECTURES)}")
 
 
 def _largest(value: Any) -> float:

@@ -101,9 +101,7 @@ class GpuPredictor:
             if shape not in self._bytes_per_tile:
                 self._bytes_per_tile[shape] = self._weigh(lambda: halve_until_it_fits(1, 1, run))
                 begin = 1
-            halve_until_it_fits(
-                len(first) - begin, self._fitting(shape), lambda a, b: run(begin + a, begin + b)
-            )
+            halve_until_it_fits(len(first) - begin, self._fitting(shape), lambda a, b: run(begin + a, begin + b))
             torch.cuda.current_stream().synchronize()
         array: NDArray[np.float32] = result.numpy()
         return array

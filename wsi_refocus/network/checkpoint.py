@@ -127,8 +127,7 @@ def load_network(path: str | Path) -> nn.Module:
                 expected = architecture.build(config).state_dict()
         except (ValueError, RuntimeError, RecursionError) as error:
             raise CheckpointError(
-                f"{path}: the configuration of the network cannot be used ({error}); "
-                "download or train it again"
+                f"{path}: the configuration of the network cannot be used ({error}); download or train it again"
             ) from None
         _check_fit(path, info.architecture, expected, stored)
         weights = {name: stored.get_tensor(name) for name in expected}
@@ -208,8 +207,7 @@ def _read_header(path: Path, stored: Any) -> CheckpointInfo:
         )
     if name not in ARCHITECTURES:
         raise CheckpointError(
-            f"{path}: the checkpoint is of another architecture ({name}); "
-            f"known are {', '.join(ARCHITECTURES)}"
+            f"{path}: the checkpoint is of another architecture ({name}); known are {', '.join(ARCHITECTURES)}"
         )
     return CheckpointInfo(name, config, card)
 

@@ -42,9 +42,7 @@ def resolve_device(device: str) -> str:
         raise UsageError(f"there is no device {device!r}; choose auto, cpu, cuda or cuda:N")
     found = cuda_count()
     if found <= int(number or 0):
-        raise UsageError(
-            f"no CUDA device for {device}: {found} can be used here; choose --device cpu or auto"
-        )
+        raise UsageError(f"no CUDA device for {device}: {found} can be used here; choose --device cpu or auto")
     return device
 
 

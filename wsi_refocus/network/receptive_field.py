@@ -104,8 +104,7 @@ def _reach(network: nn.Module, stride: int, axis: int) -> int:
         starts = [(blocks // 2 - 1) * stride, blocks // 2 * stride]
         traces = [_trace(network, stride, length, start, axis) for start in starts]
         reaches = [
-            (start - first, last + 1 - start - stride)
-            for start, (first, last) in zip(starts, traces, strict=True)
+            (start - first, last + 1 - start - stride) for start, (first, last) in zip(starts, traces, strict=True)
         ]
         inside = all(first > 0 and last < length - 1 for first, last in traces)
         if inside and reaches[0] == reaches[1]:

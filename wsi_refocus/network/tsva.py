@@ -36,9 +36,7 @@ class TsvaConfig:
         for name, most in limits.items():
             value = getattr(self, name)
             if not isinstance(value, int) or not 1 <= value <= most:
-                raise ValueError(
-                    f"{name} of a TSVA network is a whole number from 1 to {most}, not {value!r}"
-                )
+                raise ValueError(f"{name} of a TSVA network is a whole number from 1 to {most}, not {value!r}")
 
 
 class Tsva(nn.Module):
@@ -67,9 +65,7 @@ class Tsva(nn.Module):
         below = 2 * widths[-1]
         for width in reversed(widths[:-1]):
             self.up.append(nn.ConvTranspose2d(below, below // 2, 2, stride=2))
-            self.expansive.append(
-                _convolutions(below // 2 + 2 * width, width, config.expansive_convs, normalise=False)
-            )
+            self.expansive.append(_convolutions(below // 2 + 2 * width, width, config.expansive_convs, normalise=False))
             below = width
         self.head = nn.Conv2d(below, CHANNELS, 1)
         nn.init.zeros_(self.head.weight)

@@ -57,9 +57,7 @@ class Compressor:
         """
         name, colon, effort = text.strip().lower().partition(":")
         if name not in _LEVELS:
-            raise UsageError(
-                f"there is no compressor {text!r}; choose one of {', '.join(_LEVELS)}, as in zstd:3"
-            )
+            raise UsageError(f"there is no compressor {text!r}; choose one of {', '.join(_LEVELS)}, as in zstd:3")
         levels = _LEVELS[name]
         if not colon:
             return cls(cast(Codec, name), levels.default)

@@ -57,14 +57,10 @@ class SlideMetadata:
     magnification: float | None = None
     icc_profile: bytes | None = field(default=None, repr=False)
     ome_xml: str | None = field(default=None, repr=False)
-    associated: Mapping[str, NDArray[np.uint8]] = field(
-        default_factory=lambda: MappingProxyType({}), repr=False
-    )
+    associated: Mapping[str, NDArray[np.uint8]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
 
-def finish_store(
-    path: str | Path, layout: StoreLayout, metadata: SlideMetadata, provenance: Mapping[str, Any]
-) -> None:
+def finish_store(path: str | Path, layout: StoreLayout, metadata: SlideMetadata, provenance: Mapping[str, Any]) -> None:
     """Write everything that an output has beside its pixels; the document that makes it a slide comes last.
 
     The root attributes have OME-NGFF's own metadata and, under ``wsi_refocus``, the provenance with one key
@@ -140,9 +136,7 @@ def _write_contents(root: Path, layout: StoreLayout, metadata: SlideMetadata) ->
     }
 
 
-def _write_associated(
-    root: Path, layout: StoreLayout, images: Mapping[str, NDArray[np.uint8]]
-) -> dict[str, str]:
+def _write_associated(root: Path, layout: StoreLayout, images: Mapping[str, NDArray[np.uint8]]) -> dict[str, str]:
     """Write each image as an OME-Zarr of one level; returns their names and folders."""
     folders: dict[str, str] = {}
     for name, pixels in images.items():

@@ -38,9 +38,7 @@ def write_coarse_levels(
         If the disk is full or the folder cannot be written.
     """
     arrays = open_levels(path, layout)
-    coarse = [
-        (level, region) for level in layout.levels[layout.task_levels :] for region in level.shard_regions
-    ]
+    coarse = [(level, region) for level in layout.levels[layout.task_levels :] for region in level.shard_regions]
     with explained(path):
         for done, (level, region) in enumerate(coarse, start=1):
             planes = _reduced(arrays[level.index - 1], region, layout.shard)

@@ -69,9 +69,7 @@ def write_quality_image(path: str | Path, frame: pd.DataFrame, layout: StoreLayo
         (layout.chunk,),
     )
     whole = [pd.api.types.is_integer_dtype(values) for values in measures.values()]
-    channels = [
-        _channel(name, plane, name == "decision") for name, plane in zip(measures, planes, strict=True)
-    ]
+    channels = [_channel(name, plane, name == "decision") for name, plane in zip(measures, planes, strict=True)]
     group = Path(path) / QUALITY_GROUP
     with explained(path):
         for level in levels:
@@ -110,9 +108,7 @@ def _drawn(frame: pd.DataFrame, measures: dict[str, pd.Series], grid: Size, cell
     """One plane for every measure, NaN where there is no value."""
     rows = frame["y"].to_numpy(np.int64) // cell
     columns = frame["x"].to_numpy(np.int64) // cell
-    if len(frame) and (
-        min(rows.min(), columns.min()) < 0 or rows.max() >= grid.height or columns.max() >= grid.width
-    ):
+    if len(frame) and (min(rows.min(), columns.min()) < 0 or rows.max() >= grid.height or columns.max() >= grid.width):
         raise ValueError(f"a cell lies outside the {grid.height} × {grid.width} cells of the slide")
     planes = np.full((len(measures), *grid), np.nan, np.float32)
     for plane, values in zip(planes, measures.values(), strict=True):

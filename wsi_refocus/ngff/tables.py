@@ -17,9 +17,7 @@ QUALITY_TABLE = "tables/quality.parquet"
 """Where the table lies in an output."""
 
 
-def write_quality(
-    path: str | Path, frame: pd.DataFrame, columns: Mapping[str, tuple[str, str]] | None = None
-) -> None:
+def write_quality(path: str | Path, frame: pd.DataFrame, columns: Mapping[str, tuple[str, str]] | None = None) -> None:
     """Write the quality table into an output.
 
     Parameters
@@ -74,9 +72,7 @@ def read_quality(path: str | Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise OutputError(f"{path}: holds no quality table; name the folder of a finished output") from None
     except (OSError, pa.ArrowException) as error:
-        raise OutputError(
-            f"{file}: the quality table cannot be read ({error}); run with --overwrite"
-        ) from None
+        raise OutputError(f"{file}: the quality table cannot be read ({error}); run with --overwrite") from None
     frame: pd.DataFrame = table.to_pandas()
     for attribute, key in (("units", b"unit"), ("meanings", b"meaning")):
         frame.attrs[attribute] = {

@@ -150,13 +150,11 @@ def acquire(image: Pixels, mpp: float, acquisition: Acquisition, margin: int = 3
     inner = (slice(margin, -margin), slice(margin, -margin)) if margin else (slice(None), slice(None))
     shots = [
         _captured(
-            views.over(sign * acquisition.defocus_offset_um - drift, shift)[inner] * np.float32(gain),
+            views.over(sign * acquisition.defocus_offset_um - drift, shift)[inner] * np.asarray(gain, np.float32),
             acquisition,
             generator,
         )
-        for sign, shift, gain in zip(
-            (-1, 1), acquisition.shift_px, ((1.0, 1.0, 1.0), acquisition.gain), strict=True
-        )
+        for sign, shift, gain in zip((-1, 1), acquisition.shift_px, ((1.0, 1.0, 1.0), acquisition.gain), strict=True)
     ]
     return TwoShots(_rounded(views.at(0.0)[inner]), shots[0], shots[1], drift[inner])
 
@@ -173,7 +171,7 @@ def _topography(shape: tuple[int, int], acquisition: Acquisition, generator: np.
 def _captured(view: Image, acquisition: Acquisition, generator: np.random.Generator) -> Pixels:
     """What the camera makes of a view: noise, rounding and compression."""
     variance = np.maximum(view, 0) * (255 / acquisition.electrons) + acquisition.read_noise**2
-    noisy = view + np.sqrt(variance) * generator.standard_normal(view.shape, dtype=np.float32)
+    noisy: Image = view + np.sqrt(variance).astype(np.float32) * generator.standard_normal(view.shape, dtype=np.float32)
     pixels = _rounded(noisy)
     if acquisition.jpeg_quality is None:
         return pixels

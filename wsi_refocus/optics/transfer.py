@@ -86,7 +86,8 @@ def weak_object_transfer(optics: Microscope, channel: int, z_um: float, frequenc
     depths = (np.arange(count) - (count - 1) / 2) / count * optics.thickness_um
     slices = [_thin(optics, channel, z_um - depth, frequency) for depth in depths]
     return Transfer(
-        np.mean([each.absorption for each in slices], axis=0), np.mean([each.phase for each in slices], axis=0)
+        np.mean([each.absorption for each in slices], axis=0),
+        np.mean([each.phase for each in slices], axis=0),
     )
 
 
@@ -109,9 +110,7 @@ def _thin(optics: Microscope, channel: int, z_um: float, frequency: Real) -> Tra
     ahead = (weight * shifted * at_source.conj()).sum(axis=1)
     behind = (weight * opposite * at_source.conj()).sum(axis=1).conj()
     background = float((weight * np.abs(at_source) ** 2).sum())
-    return Transfer(
-        ((ahead + behind) / (2 * background)).real, (1j * (ahead - behind) / background).real
-    )
+    return Transfer(((ahead + behind) / (2 * background)).real, (1j * (ahead - behind) / background).real)
 
 
 def _source(radius: float) -> tuple[Real, Real, Real]:

@@ -112,9 +112,7 @@ class AlignedPair:
         pixels = padded_region(self.source, plane, needed)
         result = np.empty((*inside.size, 3), dtype=np.uint8)
         for (warp, part), reach in zip(warps, reaches, strict=True):
-            result[part.relative_to(inside).slices] = warp.make(
-                pixels[reach.relative_to(needed).slices], part
-            )
+            result[part.relative_to(inside).slices] = warp.make(pixels[reach.relative_to(needed).slices], part)
         return _extended(result, inside, region)
 
     def _warps(self, region: Region) -> Iterator[tuple[BlockWarp, Region]]:

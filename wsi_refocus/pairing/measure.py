@@ -75,9 +75,7 @@ def survey_window(cell: Region, tissue: TissueMask) -> Region:
     """
     height, width = min(WINDOW, cell.height), min(WINDOW, cell.width)
     corners = [
-        (y, x)
-        for y in dict.fromkeys((cell.y, cell.y1 - height))
-        for x in dict.fromkeys((cell.x, cell.x1 - width))
+        (y, x) for y in dict.fromkeys((cell.y, cell.y1 - height)) for x in dict.fromkeys((cell.x, cell.x1 - width))
     ]
     windows = [Region(y, x, height, width) for y, x in corners]
     return max(windows, key=tissue.fraction)

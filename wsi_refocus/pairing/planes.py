@@ -83,9 +83,7 @@ def choose_pair(
     info = source.info
     name = " + ".join(info.paths)
     if len(info.planes) < 2:
-        raise PlanePairError(
-            f"{name}: one focal plane only; give the second shot of the slide as a second file"
-        )
+        raise PlanePairError(f"{name}: one focal plane only; give the second shot of the slide as a second file")
     if planes is not None:
         return _named_pair(info, planes, name)
     if len(info.planes) == 2:

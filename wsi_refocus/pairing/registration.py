@@ -191,9 +191,7 @@ def _optical_density(image: NDArray[np.uint8]) -> Real:
     return np.asarray(-np.log((grey + 1) / 256), dtype=np.float32)
 
 
-def _overlap(
-    fixed: NDArray[Pixel], moving: NDArray[Pixel], dy: int, dx: int
-) -> tuple[NDArray[Pixel], NDArray[Pixel]]:
+def _overlap(fixed: NDArray[Pixel], moving: NDArray[Pixel], dy: int, dx: int) -> tuple[NDArray[Pixel], NDArray[Pixel]]:
     """Parts of both windows that show the same, for a shift in whole pixels."""
     height, width = fixed.shape[:2]
     y0, y1, x0, x1 = max(0, -dy), min(height, height - dy), max(0, -dx), min(width, width - dx)

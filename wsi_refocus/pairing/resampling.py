@@ -117,8 +117,7 @@ def _moved(planar: Real, shift: Corners, block: Region, part: Region, axis: int)
     table = _kernel_table(span)
     length = part.height if axis == 1 else part.width
     pieces = [
-        planar[:, tap : tap + length] if axis == 1 else planar[:, :, tap : tap + length]
-        for tap in range(TAPS + span)
+        planar[:, tap : tap + length] if axis == 1 else planar[:, :, tap : tap + length] for tap in range(TAPS + span)
     ]
     if max(shift) - min(shift) < 1 / _STEPS:
         weights = table[:, round((shift.middle - whole) * _STEPS)]

@@ -101,9 +101,7 @@ def fit_field(measures: Sequence[CellMeasure], grid: CellGrid, limits: Registrat
     for measure in textured:
         contradicts[measure.iy, measure.ix] = _elsewhere(measure, limits)
     usable = [
-        measure
-        for measure in textured
-        if not contradicts[measure.iy, measure.ix] and not _is_vague(measure, limits)
+        measure for measure in textured if not contradicts[measure.iy, measure.ix] and not _is_vague(measure, limits)
     ]
     if not usable:
         nothing = np.zeros((*shape, 2)), np.full(shape, math.inf)

@@ -88,9 +88,7 @@ class Survey:
     def to_json(self) -> dict[str, Any]:
         """Content for a JSON file; `from_json` gives exactly the same survey."""
         content = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            name: _packed(each) if isinstance(each, np.ndarray) else each for name, each in content.items()
-        }
+        return {name: _packed(each) if isinstance(each, np.ndarray) else each for name, each in content.items()}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Survey:
@@ -168,9 +166,7 @@ def _check_agreement(field: ShiftField, name: str, limits: RegistrationLimits) -
         )
 
 
-def _flags(
-    field: ShiftField, tissue_fraction: NDArray[np.float32], limits: RegistrationLimits
-) -> NDArray[np.uint8]:
+def _flags(field: ShiftField, tissue_fraction: NDArray[np.float32], limits: RegistrationLimits) -> NDArray[np.uint8]:
     """Why cells of tissue cannot be trusted, 0 where they can."""
     flag = np.zeros(field.error.shape, dtype=np.uint8)
     flag[field.error > limits.max_error_px] = SHIFT_UNCERTAIN
@@ -180,9 +176,7 @@ def _flags(
     return flag
 
 
-def _gains(
-    agreeing: list[CellMeasure], grid: CellGrid
-) -> tuple[NDArray[np.float32], tuple[float, float, float]]:
+def _gains(agreeing: list[CellMeasure], grid: CellGrid) -> tuple[NDArray[np.float32], tuple[float, float, float]]:
     """Gain of every cell, smoothed over its neighbours, and the gain of the slide."""
     gain = np.ones((*grid.shape, 3), dtype=np.float32)
     if not agreeing:
@@ -199,9 +193,7 @@ def _gains(
     return gain, (red, green, blue)
 
 
-def _sharpness(
-    cells: list[CellMeasure], grid: CellGrid, gain: tuple[float, float, float]
-) -> NDArray[np.float64]:
+def _sharpness(cells: list[CellMeasure], grid: CellGrid, gain: tuple[float, float, float]) -> NDArray[np.float64]:
     """Brenner gradients of both planes at equal gain, shape (2, rows, columns); 0 where none was measured."""
     result = np.zeros((2, *grid.shape))
     square = float(np.mean(gain)) ** 2

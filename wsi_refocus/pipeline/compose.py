@@ -131,9 +131,7 @@ def _cut(job: _Job, outer: Region, first: Pixels, second: Pixels) -> tuple[Pixel
     return (second[window], first[window]) if job.swapped else (first[window], second[window])
 
 
-def _mixed(
-    zero: NDArray[np.generic] | None, one: NDArray[np.generic] | None, weight: Weight
-) -> NDArray[np.generic]:
+def _mixed(zero: NDArray[np.generic] | None, one: NDArray[np.generic] | None, weight: Weight) -> NDArray[np.generic]:
     """``zero`` where the weight is 0, ``one`` where it is 1, and in between a float32 blend."""
     if not np.any(weight):
         assert zero is not None  # noqa: S101 - the order was predicted because its weight is not 0
@@ -151,5 +149,5 @@ def _grey_levels(pixels: NDArray[np.generic]) -> Pixels:
     """Round to whole grey levels, halves up."""
     if pixels.dtype == np.uint8:
         return pixels.view(np.uint8)
-    rounded: Pixels = np.clip(pixels + np.float32(0.5), 0, 255).astype(np.uint8)
+    rounded: Pixels = np.clip(pixels.astype(np.float32) + np.float32(0.5), 0, 255).astype(np.uint8)
     return rounded

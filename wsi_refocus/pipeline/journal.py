@@ -58,8 +58,7 @@ class Journal:
             loaded: dict[str, Any] = json.loads(self._run.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise OutputError(
-                f"{self._run}: the record of the unfinished run cannot be read ({error}); "
-                "start anew with --overwrite"
+                f"{self._run}: the record of the unfinished run cannot be read ({error}); start anew with --overwrite"
             ) from None
         return loaded
 

@@ -86,9 +86,7 @@ def look(source: SlideSource, settings: RunSettings) -> tuple[TissueMask, PlaneP
     tissue = full(info.size)
     if settings.tissue_mask:
         tissue = tissue_mask(thumbnail(source, info.planes[0].index), info.size)
-    pair = choose_pair(
-        source, tissue, planes=settings.planes, defocus_offset_um=settings.defocus_offset_um
-    )
+    pair = choose_pair(source, tissue, planes=settings.planes, defocus_offset_um=settings.defocus_offset_um)
     logger.info("planes %d and %d: %s", pair.first, pair.second, pair.reason)
     return tissue, pair
 

@@ -40,7 +40,8 @@ def telling_place(table: pd.DataFrame, size: Size) -> Region:
     for wanted in (refocused, mostly):
         narrowed = candidates[wanted.loc[candidates.index]]
         candidates = candidates if narrowed.empty else narrowed
-    best = candidates.loc[(candidates["brenner_output"] * candidates["height"] * candidates["width"]).idxmax()]
+    detail = candidates["brenner_output"] * candidates["height"] * candidates["width"]
+    best = candidates.iloc[int(detail.to_numpy().argmax())]
     height, width = min(EDGE, size.height), min(EDGE, size.width)
     y = int(best["y"] + best["height"] // 2 - height // 2)
     x = int(best["x"] + best["width"] // 2 - width // 2)

@@ -173,9 +173,7 @@ class RunRecord:
             survey=Survey.from_json(stored["survey"]),
             reference=None
             if reference is None
-            else ReferenceRecord(
-                PlaneOf.from_json(reference["truth"]), Survey.from_json(reference["survey"])
-            ),
+            else ReferenceRecord(PlaneOf.from_json(reference["truth"]), Survey.from_json(reference["survey"])),
         )
 
 

@@ -129,9 +129,9 @@ def refocus_with(
         checkpoint=job.checkpoint_sha256,
         planes=record.planes,
         shift_px=record.survey.slide_shift,
-        shape=tuple(record.layout.size),
+        shape=(record.layout.size.height, record.layout.size.width),
         levels=len(record.layout.levels),
-        tiles=count_decisions(table.to_dict("records")),
+        tiles=count_decisions(table["decision"]),
         seconds=round(seconds, 3),
         megapixels_per_second=round(pixels / 1e6 / seconds, 3),
         peak_rss_mb=round(memory.total_mb(), 1),
@@ -185,9 +185,7 @@ def _clear(folder: Path) -> None:
     shutil.rmtree(folder / FOLDER / "shards", ignore_errors=True)
 
 
-def _begin_or_resume(
-    folder: Path, job: Job, settings: RunSettings, runner: Engine, progress: Progress
-) -> RunRecord:
+def _begin_or_resume(folder: Path, job: Job, settings: RunSettings, runner: Engine, progress: Progress) -> RunRecord:
     journal = Journal(folder)
     if journal.exists:
         return RunRecord.from_json(journal.record())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -110,13 +111,11 @@ class RunSummary:
         return "\n".join(lines)
 
 
-def count_decisions(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Count the cells of a quality table by decision."""
-    counts = {"total": 0, "refocused": 0, "kept": 0, "background": 0, "flagged": 0}
-    for row in rows:
-        counts["total"] += 1
-        counts[str(row["decision"])] += 1
-    return counts
+def count_decisions(decisions: Iterable[str]) -> dict[str, int]:
+    """Count cells by decision."""
+    counts = Counter(decisions)
+    names = ("refocused", "kept", "background", "flagged")
+    return {"total": counts.total(), **{name: counts[name] for name in names}}
 
 
 def fidelity(table: pd.DataFrame, first_plane: int) -> tuple[Fidelity, Fidelity] | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 import tifffile
@@ -19,6 +18,7 @@ from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
 from wsi_refocus.slide.ome_xml import OmeImage, is_ome_xml, parse_ome_xml
 from wsi_refocus.slide.reader import SlideReader, downsample
 from wsi_refocus.slide.tiff_image import TiffImage
+from wsi_refocus.slide.tiff_kind import opened_tiff
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class OmeTiffSource(SlideReader):
         self._lock = threading.Lock()
         self._segments_read = 0
         try:
-            with _opened(self._file) as tiff:
+            with opened_tiff(self._file) as tiff:
                 xml, images = _images(tiff, path)
                 main = _main_images(images, path)
                 self._planes = _planes(tiff, self._file, main)
@@ -80,22 +80,6 @@ class OmeTiffSource(SlideReader):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-@contextmanager
-def _opened(file: FileBytes) -> Iterator[tifffile.TiffFile]:
-    """Open as TIFF, for the time of looking at the directories."""
-    try:
-        file.handle.seek(0)
-        with tifffile.TiffFile(file.handle, name=file.path) as tiff:
-            yield tiff
-    except SlideError:
-        raise
-    except (tifffile.TiffFileError, OSError, ValueError, LookupError, RuntimeError, MemoryError) as error:
-        raise SlideError(
-            f"{file.path}: its TIFF directories cannot be read ({error!s:.80}); "
-            "the file is truncated or damaged, copy it again"
-        ) from error
 
 
 def _images(tiff: tifffile.TiffFile, path: str) -> tuple[str, list[OmeImage]]:
@@ -133,17 +117,13 @@ def _main_images(images: Sequence[OmeImage], path: str) -> list[OmeImage]:
     return main
 
 
-def _planes(
-    tiff: tifffile.TiffFile, file: FileBytes, main: Sequence[OmeImage]
-) -> tuple[tuple[TiffImage, ...], ...]:
+def _planes(tiff: tifffile.TiffFile, file: FileBytes, main: Sequence[OmeImage]) -> tuple[tuple[TiffImage, ...], ...]:
     """Images of all levels, for each plane."""
     planes = []
     for number, page in enumerate(page for image in main for page in image.pages if page is not None):
         directory = tiff.pages[page]
         pages = [directory, *(directory.pages or ())]
-        planes.append(
-            [TiffImage(each, file, f"plane {number}, level {level}") for level, each in enumerate(pages)]
-        )
+        planes.append([TiffImage(each, file, f"plane {number}, level {level}") for level, each in enumerate(pages)])
     first = planes[0]
     if main[0].size != first[0].size:
         raise SlideError(

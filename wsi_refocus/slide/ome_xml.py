@@ -149,9 +149,7 @@ def _image(root: Element, image: Element, path: str, file_pages: int) -> OmeImag
     )
 
 
-def _pages(
-    root: Element, pixels: Element, sizes: dict[str, int], path: str, file_pages: int
-) -> tuple[int | None, ...]:
+def _pages(root: Element, pixels: Element, sizes: dict[str, int], path: str, file_pages: int) -> tuple[int | None, ...]:
     """Follow the ``TiffData`` blocks; a block without ``IFD`` and ``PlaneCount`` names all directories."""
     order = pixels.attrib.get("DimensionOrder", "XYCZT")[2:]
     if sorted(order) != ["C", "T", "Z"]:
@@ -230,16 +228,13 @@ def _heights(pixels: Element, count: int, notes: list[str]) -> tuple[float | Non
 
 def _mpp(pixels: Element) -> tuple[float, float] | None:
     y, x = (
-        to_um(pixels.attrib.get(f"PhysicalSize{axis}"), pixels.attrib.get(f"PhysicalSize{axis}Unit"))
-        for axis in "YX"
+        to_um(pixels.attrib.get(f"PhysicalSize{axis}"), pixels.attrib.get(f"PhysicalSize{axis}Unit")) for axis in "YX"
     )
     return (y, x) if y is not None and x is not None and min(y, x) > 0 else None
 
 
 def _magnification(root: Element, image: Element) -> float | None:
-    objectives = {
-        objective.attrib.get("ID"): objective for objective in root.iter() if _tag(objective) == "Objective"
-    }
+    objectives = {objective.attrib.get("ID"): objective for objective in root.iter() if _tag(objective) == "Objective"}
     settings = _child(image, "ObjectiveSettings")
     chosen = None if settings is None else objectives.get(settings.attrib.get("ID"))
     if chosen is None and len(objectives) == 1:

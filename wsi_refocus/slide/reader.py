@@ -33,9 +33,7 @@ class SlideReader:
         """Names of the files, for messages."""
         return " + ".join(self._info.paths)
 
-    def override(
-        self, mpp: tuple[float, float] | None = None, z_um: Sequence[float | None] | None = None
-    ) -> None:
+    def override(self, mpp: tuple[float, float] | None = None, z_um: Sequence[float | None] | None = None) -> None:
         """Replace what the file says of its scale, and note that in the description.
 
         Parameters

@@ -131,9 +131,7 @@ class TiffImage:
         decoded: NDArray[np.uint8] = pixels[0]
         return decoded
 
-    def _inside(
-        self, pixels: NDArray[np.uint8], wanted: Region, row: int, column: int
-    ) -> NDArray[np.uint8]:
+    def _inside(self, pixels: NDArray[np.uint8], wanted: Region, row: int, column: int) -> NDArray[np.uint8]:
         if pixels.shape[0] < wanted.y1 or pixels.shape[1] < wanted.x1:
             raise self._corrupt(row, column, f"only {pixels.shape[0]} × {pixels.shape[1]} pixels")
         return pixels[wanted.slices]

@@ -89,8 +89,7 @@ def _windowed_info(info: SlideInfo, level: int, windows: tuple[Region, ...], who
     base = info.levels[level]
     scale = base.downsample
     levels = tuple(
-        Level(window.size, each.downsample / scale)
-        for window, each in zip(windows, info.levels[level:], strict=True)
+        Level(window.size, each.downsample / scale) for window, each in zip(windows, info.levels[level:], strict=True)
     )
     return replace(
         info,

@@ -68,13 +68,17 @@ def fit(settings: TrainingSettings) -> nn.Module:
         restored = network(sharper, other)
         loss = torch.sqrt((restored - truth) ** 2 + 1e-6).mean()
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         _move_average(average, network, min(settings.average, (step + 1) / (step + 10)))
         losses += float(loss.detach())
         if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
-            row = {"step": step + 1, "loss": losses / ((step - began) % settings.every + 1), **validate(average, validation)}
+            row = {
+                "step": step + 1,
+                "loss": losses / ((step - began) % settings.every + 1),
+                **validate(average, validation),
+            }
             row["seconds"] = round(time.monotonic() - clock, 1)
             losses = 0.0
             with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
@@ -98,7 +102,9 @@ def validate(network: nn.Module, validation: Validation) -> dict[str, Any]:
     for low, high in zip(_BINS_UM, _BINS_UM[1:], strict=False):
         inside = (validation.drift_um >= low) & (validation.drift_um < high)
         if inside.any():
-            gains = [net - sharp for net, sharp, use in zip(scores["network"], scores["sharper"], inside, strict=True) if use]
+            gains = [
+                net - sharp for net, sharp, use in zip(scores["network"], scores["sharper"], inside, strict=True) if use
+            ]
             result[f"gain at {low:g} um"] = round(_mean(gains), 2)
     return result
 

@@ -100,9 +100,7 @@ def validation_set(entries: Sequence[Entry], count: int, seed: int) -> Validatio
     return Validation(sharper, other, truth, np.array(drifts))
 
 
-def ordered(
-    first: NDArray[np.uint8], second: NDArray[np.uint8], truth: NDArray[np.uint8]
-) -> Shots:
+def ordered(first: NDArray[np.uint8], second: NDArray[np.uint8], truth: NDArray[np.uint8]) -> Shots:
     """The shots with the sharper one, by Brenner gradient, in front."""
     swap = brenner_gradient(second) > brenner_gradient(first)
     return (second, first, truth) if swap else (first, second, truth)

@@ -1,0 +1,130 @@
+"""Slides of one focal plane, in any format that OpenSlide reads."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import openslide
+from numpy.typing import NDArray
+from PIL import Image
+
+from wsi_refocus.errors import CorruptRegionError, SlideError
+from wsi_refocus.geometry import Region, Size
+from wsi_refocus.slide.fingerprint import fingerprint
+from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
+from wsi_refocus.slide.plausible import plausible_mpp
+from wsi_refocus.slide.reader import SlideReader
+from wsi_refocus.slide.units import to_um
+
+
+def openslide_reads(path: str) -> bool:
+    """Whether OpenSlide knows the format of a local file."""
+    return openslide.OpenSlide.detect_format(path) is not None
+
+
+class OpenSlideSource(SlideReader):
+    """A slide that OpenSlide reads. It must not be an OME-TIFF, of which OpenSlide shows one plane silently.
+
+    Parameters
+    ----------
+    path
+        Local file.
+
+    Raises
+    ------
+    SlideError
+        If OpenSlide cannot open it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._slide = _open(path)
+        properties = self._slide.properties
+        notes: list[str] = []
+        background = properties.get(openslide.PROPERTY_NAME_BACKGROUND_COLOR, "ffffff")
+        self._background = np.frombuffer(bytes.fromhex(background), np.uint8)
+        profile = self._slide.color_profile
+        super().__init__(
+            SlideInfo(
+                paths=(path,),
+                format=f"openslide:{properties.get(openslide.PROPERTY_NAME_VENDOR, 'unknown')}",
+                levels=tuple(
+                    Level(Size(height, width), downsample)
+                    for (width, height), downsample in zip(
+                        self._slide.level_dimensions, self._slide.level_downsamples, strict=True
+                    )
+                ),
+                planes=(FocalPlane(0),),
+                mpp=plausible_mpp(
+                    properties.get(openslide.PROPERTY_NAME_MPP_Y),
+                    properties.get(openslide.PROPERTY_NAME_MPP_X),
+                    notes,
+                ),
+                magnification=to_um(properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER), None),
+                associated=tuple(sorted(self._slide.associated_images)),
+                icc_profile=None if profile is None else profile.tobytes(),
+                fingerprint=(fingerprint(path),),
+                notes=tuple(notes),
+            )
+        )
+
+    def read_region(self, plane: int, level: int, region: Region) -> NDArray[np.uint8]:
+        """Read pixels, composited on the slide's background colour; as `SlideSource.read_region`.
+
+        On levels whose downsample is no integer, OpenSlide places a region to the nearest pixel of level 0.
+        """
+        self.check(plane, level, region)
+        scale = self.info.levels[level].downsample
+        slide = self._slide
+        try:
+            image = slide.read_region(
+                (round(region.x * scale), round(region.y * scale)), level, (region.width, region.height)
+            )
+        except openslide.OpenSlideError as error:
+            self._revive(slide)
+            raise CorruptRegionError(
+                f"{self._path}: y={region.y}, x={region.x}, {region.height} × {region.width} of level {level} "
+                f"cannot be decoded ({error!s:.80}); copy the file again, or leave this part out with --region"
+            ) from error
+        return self._composited(image)
+
+    def read_associated(self, name: str) -> NDArray[np.uint8]:
+        """Read an associated image as RGB of shape (height, width, 3)."""
+        self.check_associated(name)
+        try:
+            image = self._slide.associated_images[name]
+        except openslide.OpenSlideError as error:
+            self._revive(self._slide)
+            raise CorruptRegionError(f"{self._path}: its image {name} cannot be decoded") from error
+        return self._composited(image)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._slide.close()
+
+    def _composited(self, image: Image.Image) -> NDArray[np.uint8]:
+        pixels = np.asarray(image)
+        colours = np.ascontiguousarray(pixels[..., :3])
+        alpha = pixels[..., 3]
+        if np.all(alpha == 255):
+            return colours
+        weight = alpha[..., np.newaxis].astype(np.uint16)
+        blended = colours * weight + self._background * (255 - weight)
+        return ((blended + 127) // 255).astype(np.uint8)
+
+    def _revive(self, broken: openslide.OpenSlide) -> None:
+        """Open the file anew: after an error OpenSlide refuses everything, also regions that are fine."""
+        with self._lock:
+            if self._slide is broken:
+                self._slide = _open(self._path)
+
+
+def _open(path: str) -> openslide.OpenSlide:
+    try:
+        return openslide.OpenSlide(path)
+    except openslide.OpenSlideError as error:
+        raise SlideError(
+            f"{path}: OpenSlide cannot open it ({error!s:.80}); the file is damaged or of an unknown kind"
+        ) from error

@@ -1,0 +1,111 @@
+"""Slides of one focal plane that OpenSlide does not read: other TIFFs, and TIFFs behind a URL."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import tiffslide
+from numpy.typing import NDArray
+
+from wsi_refocus.errors import CorruptRegionError, SlideError
+from wsi_refocus.geometry import Region, Size
+from wsi_refocus.slide.fingerprint import fingerprint
+from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
+from wsi_refocus.slide.plausible import plausible_mpp
+from wsi_refocus.slide.reader import SlideReader
+from wsi_refocus.slide.units import to_um
+
+
+class TiffSlideSource(SlideReader):
+    """A TIFF that tiffslide reads. It must not be an OME-TIFF of several planes.
+
+    Parameters
+    ----------
+    path
+        File, or a URL that fsspec knows.
+
+    Raises
+    ------
+    SlideError
+        If tiffslide cannot open it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        # its store seeks in one shared file
+        self._lock = threading.Lock()
+        self._slide = _open(path)
+        properties = self._slide.properties
+        notes: list[str] = []
+        super().__init__(
+            SlideInfo(
+                paths=(path,),
+                format=f"tiffslide:{properties.get(tiffslide.PROPERTY_NAME_VENDOR) or 'tiff'}",
+                levels=tuple(
+                    Level(Size(height, width), float(downsample))
+                    for (width, height), downsample in zip(
+                        self._slide.level_dimensions, self._slide.level_downsamples, strict=True
+                    )
+                ),
+                planes=(FocalPlane(0),),
+                mpp=plausible_mpp(
+                    properties.get(tiffslide.PROPERTY_NAME_MPP_Y),
+                    properties.get(tiffslide.PROPERTY_NAME_MPP_X),
+                    notes,
+                ),
+                magnification=to_um(properties.get(tiffslide.PROPERTY_NAME_OBJECTIVE_POWER), None),
+                associated=tuple(sorted(self._slide.associated_images)),
+                icc_profile=_profile(self._slide),
+                fingerprint=(fingerprint(path),),
+                notes=tuple(notes),
+            )
+        )
+
+    def read_region(self, plane: int, level: int, region: Region) -> NDArray[np.uint8]:
+        """Read pixels; as `SlideSource.read_region`."""
+        self.check(plane, level, region)
+        scale = self.info.levels[level].downsample
+        try:
+            with self._lock:
+                pixels = self._slide.read_region(
+                    (round(region.x * scale), round(region.y * scale)),
+                    level,
+                    (region.width, region.height),
+                    as_array=True,
+                )
+        except Exception as error:  # codecs raise errors of their own, which have no base in common
+            raise CorruptRegionError(
+                f"{self._path}: y={region.y}, x={region.x}, {region.height} × {region.width} of level {level} "
+                f"cannot be decoded ({error!s:.80}); copy the file again, or leave this part out with --region"
+            ) from error
+        return _rgb(pixels)
+
+    def read_associated(self, name: str) -> NDArray[np.uint8]:
+        """Read an associated image as RGB of shape (height, width, 3)."""
+        self.check_associated(name)
+        with self._lock:
+            return _rgb(np.asarray(self._slide.associated_images[name].convert("RGB")))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._slide.close()
+
+
+def _rgb(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def _profile(slide: tiffslide.TiffSlide) -> bytes | None:
+    profile = slide.color_profile
+    return None if profile is None else bytes(profile.tobytes())
+
+
+def _open(path: str) -> tiffslide.TiffSlide:
+    try:
+        slide = tiffslide.TiffSlide(path)
+        _ = slide.level_dimensions  # its directories are looked at only now
+    except Exception as error:  # it passes on what its many parsers raise
+        raise SlideError(f"{path}: cannot be opened as a slide ({error!s:.80}); convert it to OME-TIFF") from error
+    return slide
