@@ -1,4 +1,4 @@
-"""Make the sample slides from the CC0 slide CMU-1-Small-Region.svs: ``python make_samples.py CMU-1-Small-Region.svs``."""
+"""Make the sample slides: ``python make_samples.py CMU-1-Small-Region.svs`` (CC0, OpenSlide test data)."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ def main() -> None:
         sys.exit(__doc__)
     with open_slide(sys.argv[1]) as slide:
         size, mpp = slide.info.size, slide.info.mpp
-        assert mpp is not None
         image = slide.read_region(0, 0, Region.whole(size))
+    if mpp is None:
+        sys.exit(f"{sys.argv[1]}: has no mpp")
     shots = acquire(image, mpp[0], ACQUISITION)
     write_samples(shots, mpp[0])
     drift = shots.drift_um

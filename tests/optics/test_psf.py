@@ -48,7 +48,7 @@ def test_coarse_pixels_hold_what_fine_ones_hold_together():
     fine = born_wolf_psf(99, 0.5 / 9, 0.8, **OPTICS[0])
     coarse = born_wolf_psf(11, 0.5, 0.8, **OPTICS[0])
     assert FINEST_STEP_UM > 0.5 / 9
-    np.testing.assert_allclose(fine.reshape(11, 9, 11, 9).sum(axis=(1, 3)), coarse, rtol=0, atol=3e-3)
+    np.testing.assert_allclose(fine.reshape(11, 9, 11, 9).sum(axis=(1, 3)), coarse, rtol=0.05, atol=1e-4)
 
 
 def test_defocus_spreads_the_light():

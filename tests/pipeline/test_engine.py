@@ -70,7 +70,7 @@ def test_errors_that_would_hit_every_task_are_not_tried_again(runner: Engine, tm
 
 def test_a_scheduler_that_is_not_there_is_named() -> None:
     with (
-        pytest.raises(UsageError, match="tcp://127.0.0.1:1"),
+        pytest.raises(UsageError, match=r"tcp://127\.0\.0\.1:1"),
         open_engine(Workforce(1, 1), "tcp://127.0.0.1:1"),
     ):
         pass

@@ -105,4 +105,5 @@ def born_wolf_psf(
     )
     fine = np.interp(distance, radii, profile)
     binned: Real = fine.reshape(size, steps, size, steps).sum(axis=(1, 3))
-    return binned / binned.sum()
+    binned /= binned.sum()
+    return binned

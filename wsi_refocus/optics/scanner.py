@@ -71,15 +71,18 @@ class TwoShots:
 
     Attributes
     ----------
-    truth, first, second : ndarray of uint8, shape (height, width, 3)
-        In focus; at −ΔD; at +ΔD.
+    first, second : ndarray of uint8, shape (height, width, 3)
+        The shots at −ΔD and +ΔD.
+    truth, truth_of_second : ndarray of uint8, shape (height, width, 3)
+        In focus, with the shift and the gain of the first and of the second shot.
     drift_um : ndarray of float32, shape (height, width)
         δ of every pixel.
     """
 
-    truth: Pixels
     first: Pixels
     second: Pixels
+    truth: Pixels
+    truth_of_second: Pixels
     drift_um: Image
 
 
@@ -87,8 +90,8 @@ def draw_acquisition(generator: np.random.Generator) -> Acquisition:
     """Draw an acquisition from the ranges that networks are trained on.
 
     δ ~ N(0, 1 µm); ΔD 0.5-2 µm; NA 0.7-0.8; condenser ratio 0.5-0.95; spherical aberration ±0.1 waves; axial colour
-    ±0.3 µm; section 0-2.5 µm of stage travel; phase from none to 1.2 rad per density; residual shift ±0.15 px
-    on each shot; residual gain ±2 %; 5,000-40,000 electrons; JPEG quality 80-95 in three of four.
+    ±0.3 µm; section 0-2.5 µm of stage travel; phase from none to 1.2 rad per density; residual shift ±0.3 px
+    and residual gain ±1 % of the second shot; 5,000-40,000 electrons; JPEG quality 80-95 in three of four.
     """
 
     def uniform(low: float, high: float) -> float:
@@ -107,11 +110,8 @@ def draw_acquisition(generator: np.random.Generator) -> Acquisition:
         defocus_offset_um=uniform(0.5, 2.0),
         drift_um=float(generator.normal()),
         tilt_um=(float(generator.normal(0, 0.1)), float(generator.normal(0, 0.1))),
-        shift_px=(
-            (uniform(-0.15, 0.15), uniform(-0.15, 0.15)),
-            (uniform(-0.15, 0.15), uniform(-0.15, 0.15)),
-        ),
-        gain=(uniform(0.98, 1.02), uniform(0.98, 1.02), uniform(0.98, 1.02)),
+        shift_px=((0.0, 0.0), (uniform(-0.3, 0.3), uniform(-0.3, 0.3))),
+        gain=(uniform(0.99, 1.01), uniform(0.99, 1.01), uniform(0.99, 1.01)),
         electrons=float(np.exp(uniform(np.log(5e3), np.log(4e4)))),
         read_noise=uniform(0.1, 0.8),
         jpeg_quality=int(generator.integers(80, 96)) if generator.random() < 0.75 else None,
@@ -148,15 +148,13 @@ def acquire(image: Pixels, mpp: float, acquisition: Acquisition, margin: int = 3
     views = FocusedViews(specimen, acquisition.optics, mpp)
     drift = _topography(shape, acquisition, generator)
     inner = (slice(margin, -margin), slice(margin, -margin)) if margin else (slice(None), slice(None))
-    shots = [
-        _captured(
-            views.over(sign * acquisition.defocus_offset_um - drift, shift)[inner] * np.asarray(gain, np.float32),
-            acquisition,
-            generator,
-        )
-        for sign, shift, gain in zip((-1, 1), acquisition.shift_px, ((1.0, 1.0, 1.0), acquisition.gain), strict=True)
-    ]
-    return TwoShots(_rounded(views.at(0.0)[inner]), shots[0], shots[1], drift[inner])
+    gains = (np.ones(3, np.float32), np.asarray(acquisition.gain, np.float32))
+    shots, truths = [], []
+    for side, shift, gain in zip((-1, 1), acquisition.shift_px, gains, strict=True):
+        shot = views.over(side * acquisition.defocus_offset_um - drift, shift)[inner] * gain
+        shots.append(_captured(shot, acquisition, generator))
+        truths.append(_rounded(views.at(0.0, shift)[inner] * gain))
+    return TwoShots(shots[0], shots[1], truths[0], truths[1], drift[inner])
 
 
 def _topography(shape: tuple[int, int], acquisition: Acquisition, generator: np.random.Generator) -> Image:

@@ -18,9 +18,9 @@ from wsi_refocus.slide.reader import SlideReader
 from wsi_refocus.slide.units import to_um
 
 
-def openslide_reads(path: str) -> bool:
-    """Whether OpenSlide knows the format of a local file."""
-    return openslide.OpenSlide.detect_format(path) is not None
+def openslide_format(path: str) -> str | None:
+    """Format of a local file as OpenSlide names it; None if it knows none."""
+    return openslide.OpenSlide.detect_format(path)
 
 
 class OpenSlideSource(SlideReader):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import logging
 import time
@@ -99,7 +100,7 @@ def validate(network: nn.Module, validation: Validation) -> dict[str, Any]:
             for name, image in (("network", restored), ("sharper", one), ("mean", (one + two) / 2)):
                 scores[name].append(_psnr(image, wanted))
     result: dict[str, Any] = {name: round(_mean(values), 3) for name, values in scores.items()}
-    for low, high in zip(_BINS_UM, _BINS_UM[1:], strict=False):
+    for low, high in itertools.pairwise(_BINS_UM):
         inside = (validation.drift_um >= low) & (validation.drift_um < high)
         if inside.any():
             gains = [

@@ -62,10 +62,9 @@ class PatchStream(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         for _ in range(_PATCHES_PER_FIELD):
             y, x = (int(generator.integers(0, side - self._patch + 1)) for side in shots.truth.shape[:2])
             window = (slice(y, y + self._patch), slice(x, x + self._patch))
-            truth = shots.truth[window]
-            if truth.std() < 6 and generator.random() > _DULL:
+            if shots.truth[window].std() < 6 and generator.random() > _DULL:
                 continue
-            yield ordered(shots.first[window], shots.second[window], truth)
+            yield ordered(shots, window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +93,18 @@ def validation_set(entries: Sequence[Entry], count: int, seed: int) -> Validatio
         entry = entries[number % len(entries)]
         acquisition = draw_acquisition(generator)
         shots = acquire(_field(entry.read(), generator), entry.mpp, acquisition)
-        fields.append(_tensors(ordered(shots.first, shots.second, shots.truth)))
+        fields.append(_tensors(ordered(shots)))
         drifts.append(abs(acquisition.drift_um))
     sharper, other, truth = (torch.stack(each) for each in zip(*fields, strict=True))
     return Validation(sharper, other, truth, np.array(drifts))
 
 
-def ordered(first: NDArray[np.uint8], second: NDArray[np.uint8], truth: NDArray[np.uint8]) -> Shots:
-    """The shots with the sharper one, by Brenner gradient, in front."""
-    swap = brenner_gradient(second) > brenner_gradient(first)
-    return (second, first, truth) if swap else (first, second, truth)
+def ordered(shots: TwoShots, window: tuple[slice, slice] = (slice(None), slice(None))) -> Shots:
+    """The shots with the sharper one, by Brenner gradient, in front; and the truth that lies on that one."""
+    first, second = shots.first[window], shots.second[window]
+    if brenner_gradient(second) > brenner_gradient(first):
+        return second, first, shots.truth_of_second[window]
+    return first, second, shots.truth[window]
 
 
 def _field(image: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
