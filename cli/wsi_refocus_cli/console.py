@@ -37,10 +37,17 @@ def set_up_logging(verbose: int, quiet: bool, console: Console) -> None:
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=logging.ERROR if verbose < 2 else logging.INFO, handlers=[handler], force=True)
+    if verbose < 2:
+        handler.addFilter(_is_ours)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("wsi_refocus").setLevel(level)
     if verbose < 2:
         warnings.simplefilter("ignore")
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a record comes from this package; Dask tells much that no user can act on."""
+    return record.name.startswith("wsi_refocus")
 
 
 class ConsoleProgress:

@@ -47,7 +47,7 @@ def _lines(content: dict[str, Any]) -> Iterator[str]:
         height, width = level["size"]
         yield f"level {index:<6} {height} × {width}, downsample {level['downsample']:.4g}"
     for plane in content["planes"]:
-        yield f"plane {plane['index']:<6} z {_or_unknown(plane['z_um'], ' µm')}"
+        yield f"plane {plane['plane']:<6} z {_or_unknown(plane['z_um'], ' µm')}"
     yield f"images       {', '.join(content['associated']) or 'none'}"
     for note in content["notes"]:
         yield f"note         {note}"

@@ -193,14 +193,17 @@ def _tile_stream(extent: tuple[int, int], tile: int, encoded: list[bytes], downs
             yield encoded[0] if patch or rim else encoded[1 + (3 * row + 5 * column) % (len(encoded) - 1)]
 
 
+def halved(image: Image) -> Image:
+    """Means over 2 × 2 pixels; an odd last row or column is repeated."""
+    padded = np.pad(image, ((0, image.shape[0] % 2), (0, image.shape[1] % 2), (0, 0)), mode="edge")
+    fine = padded.astype(np.float32)
+    return _rounded((fine[::2, ::2] + fine[1::2, ::2] + fine[::2, 1::2] + fine[1::2, 1::2]) / 4)
+
+
 def _levels(plane: Image, smallest: int) -> list[Image]:
     levels = [plane]
     while min(levels[-1].shape[:2]) > smallest:
-        fine = levels[-1]
-        padded = np.pad(fine, ((0, fine.shape[0] % 2), (0, fine.shape[1] % 2), (0, 0)), mode="edge")
-        half = padded.astype(np.float32)
-        half = (half[::2, ::2] + half[1::2, ::2] + half[::2, 1::2] + half[1::2, 1::2]) / 4
-        levels.append(_rounded(half))
+        levels.append(halved(levels[-1]))
     return levels
 
 

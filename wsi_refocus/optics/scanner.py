@@ -89,34 +89,31 @@ class TwoShots:
 def draw_acquisition(generator: np.random.Generator) -> Acquisition:
     """Draw an acquisition from the ranges that networks are trained on.
 
-    δ ~ N(0, 1 µm); ΔD 0.5-2 µm; NA 0.7-0.8; condenser ratio 0.5-0.95; spherical aberration ±0.1 waves; axial colour
-    ±0.3 µm; section 0-2.5 µm of stage travel; phase from none to 1.2 rad per density; residual shift ±0.3 px
-    and residual gain ±1 % of the second shot; 5,000-40,000 electrons; JPEG quality 80-95 in three of four.
+    δ ~ N(0, 0.75 µm); ΔD 0.5-1.6 µm; NA 0.75; condenser ratio 0.6-0.8; axial colour ±0.15 µm; section 0.5-2 µm of stage
+    travel; phase from none to 0.8 rad per density, texture to 0.05 rad; residual shift ±0.25 px and residual gain ±1 %
+    of the second shot; 10,000-40,000 electrons; JPEG quality 82-95 in three of four.
     """
 
     def uniform(low: float, high: float) -> float:
         return float(generator.uniform(low, high))
 
-    red, blue = uniform(-0.3, 0.3), uniform(-0.3, 0.3)
     optics = Microscope(
-        numerical_aperture=uniform(0.7, 0.8),
-        condenser_ratio=uniform(0.5, 0.95),
-        spherical_waves=float(np.clip(generator.normal(0, 0.05), -0.1, 0.1)),
-        axial_colour_um=(red, 0.0, blue),
-        thickness_um=uniform(0, 2.5),
+        condenser_ratio=uniform(0.6, 0.8),
+        axial_colour_um=(uniform(-0.15, 0.15), 0.0, uniform(-0.15, 0.15)),
+        thickness_um=uniform(0.5, 2.0),
     )
     return Acquisition(
         optics=optics,
-        defocus_offset_um=uniform(0.5, 2.0),
-        drift_um=float(generator.normal()),
+        defocus_offset_um=uniform(0.5, 1.6),
+        drift_um=float(generator.normal(0, 0.75)),
         tilt_um=(float(generator.normal(0, 0.1)), float(generator.normal(0, 0.1))),
-        shift_px=((0.0, 0.0), (uniform(-0.3, 0.3), uniform(-0.3, 0.3))),
+        shift_px=((0.0, 0.0), (uniform(-0.25, 0.25), uniform(-0.25, 0.25))),
         gain=(uniform(0.99, 1.01), uniform(0.99, 1.01), uniform(0.99, 1.01)),
-        electrons=float(np.exp(uniform(np.log(5e3), np.log(4e4)))),
-        read_noise=uniform(0.1, 0.8),
-        jpeg_quality=int(generator.integers(80, 96)) if generator.random() < 0.75 else None,
-        phase_per_density=max(0.0, uniform(-0.3, 1.2)),
-        phase_texture=uniform(0, 0.08),
+        electrons=float(np.exp(uniform(np.log(1e4), np.log(4e4)))),
+        read_noise=uniform(0.1, 0.5),
+        jpeg_quality=int(generator.integers(82, 96)) if generator.random() < 0.75 else None,
+        phase_per_density=max(0.0, uniform(-0.15, 0.8)),
+        phase_texture=uniform(0, 0.05),
         seed=int(generator.integers(2**31)),
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 from wsi_refocus.config import RunSettings, make_settings
 from wsi_refocus.errors import FailedShardsError, OutputError
 from wsi_refocus.methods import device_count
+from wsi_refocus.ngff.layout import ShardIndex
 from wsi_refocus.ngff.metadata import is_finished
 from wsi_refocus.ngff.store import create_store
 from wsi_refocus.pipeline.cluster import Workforce, open_engine
@@ -26,6 +27,7 @@ from wsi_refocus.pipeline.record import RunRecord
 from wsi_refocus.pipeline.summary import RunSummary, count_decisions, fidelity
 from wsi_refocus.pipeline.survey import survey_reference, survey_slide
 from wsi_refocus.pipeline.worker import ShardReport, refocus_shard, release
+from wsi_refocus.tiling.grid import CellGrid
 
 logger = logging.getLogger(__name__)
 
@@ -210,10 +212,10 @@ def _make_shards(
 ) -> int:
     """Make all shards that are not there yet; returns the pixels written."""
     done = Journal(folder).finished_shards()
-    todo = [tuple(index) for index in record.layout.shards if tuple(index) not in done]
+    todo = [index for index in record.layout.shards if tuple(index) not in done]
     if done:
         logger.warning("%s: continued, %d of %d shards were there already", folder, len(done), len(done) + len(todo))
-    failed: list[Outcome[Any, ShardReport]] = []
+    failed: list[Outcome[ShardIndex, ShardReport]] = []
     pixels = 0
     progress.start("refocus", sum(_cells(record, index) for index in todo), "tiles")
     for outcome in runner.run(refocus_shard, todo, (str(folder), record.identity), retries):
@@ -237,7 +239,5 @@ def _make_shards(
     return pixels
 
 
-def _cells(record: RunRecord, index: Any) -> int:
-    from wsi_refocus.tiling.grid import CellGrid
-
+def _cells(record: RunRecord, index: ShardIndex) -> int:
     return sum(1 for _ in CellGrid(record.layout.size).within(record.layout.shard_region(index)))

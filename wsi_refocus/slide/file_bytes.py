@@ -37,7 +37,8 @@ class FileBytes:
             self.handle: BinaryIO = _open_remote(path) if is_remote(path) else open(path, "rb")  # noqa: SIM115, PTH123
             self.size = self.handle.seek(0, os.SEEK_END)
         except FileNotFoundError:
-            raise SlideError(f"{path}: there is no such file; check the path") from None
+            away = " or its server does not answer" if is_remote(path) else ""
+            raise SlideError(f"{path}: there is no such file{away}; check the path") from None
         except IsADirectoryError:
             raise SlideError(f"{path}: is a folder, not a slide file; name a file in it") from None
         except (OSError, ValueError) as error:
@@ -75,7 +76,7 @@ class FileBytes:
 
 
 def _open_remote(url: str) -> BinaryIO:
-    import fsspec
+    import fsspec  # type: ignore[import-untyped]
 
     try:
         return cast(BinaryIO, fsspec.open(url, "rb").open())

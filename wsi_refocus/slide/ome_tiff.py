@@ -15,10 +15,11 @@ from wsi_refocus.geometry import Region
 from wsi_refocus.slide.file_bytes import FileBytes
 from wsi_refocus.slide.fingerprint import fingerprint
 from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
-from wsi_refocus.slide.ome_xml import OmeImage, is_ome_xml, parse_ome_xml
+from wsi_refocus.slide.ome_elements import is_ome_xml
+from wsi_refocus.slide.ome_xml import OmeImage, parse_ome_xml
 from wsi_refocus.slide.reader import SlideReader, downsample
 from wsi_refocus.slide.tiff_image import TiffImage
-from wsi_refocus.slide.tiff_kind import opened_tiff
+from wsi_refocus.slide.tiff_kind import opened_tiff, page_of
 
 logger = logging.getLogger(__name__)
 
@@ -121,8 +122,8 @@ def _planes(tiff: tifffile.TiffFile, file: FileBytes, main: Sequence[OmeImage]) 
     """Images of all levels, for each plane."""
     planes = []
     for number, page in enumerate(page for image in main for page in image.pages if page is not None):
-        directory = tiff.pages[page]
-        pages = [directory, *(directory.pages or ())]
+        directory = page_of(tiff, page)
+        pages = [directory, *(_subdirectories(directory))]
         planes.append([TiffImage(each, file, f"plane {number}, level {level}") for level, each in enumerate(pages)])
     first = planes[0]
     if main[0].size != first[0].size:
@@ -144,6 +145,11 @@ def _planes(tiff: tifffile.TiffFile, file: FileBytes, main: Sequence[OmeImage]) 
     return tuple(tuple(levels[:common]) for levels in planes)
 
 
+def _subdirectories(page: tifffile.TiffPage) -> list[tifffile.TiffPage]:
+    pages = page.pages or ()
+    return [each.aspage() if isinstance(each, tifffile.TiffFrame) else each for each in pages]
+
+
 def _associated(
     tiff: tifffile.TiffFile, file: FileBytes, images: Sequence[OmeImage], main: Sequence[OmeImage]
 ) -> dict[str, TiffImage]:
@@ -153,14 +159,14 @@ def _associated(
             continue
         name = image.name.strip().lower() or f"image {number}"
         try:
-            found.setdefault(name, TiffImage(tiff.pages[image.pages[0]], file, name))
+            found.setdefault(name, TiffImage(page_of(tiff, image.pages[0]), file, name))
         except SlideError as error:
             logger.info("the image %s is left out: %s", name, error)
     return found
 
 
 def _icc_profile(tiff: tifffile.TiffFile, image: OmeImage) -> bytes | None:
-    tag = tiff.pages[image.pages[0]].tags.get("InterColorProfile")
+    tag = page_of(tiff, image.pages[0] or 0).tags.get("InterColorProfile")
     return None if tag is None else bytes(tag.value)
 
 

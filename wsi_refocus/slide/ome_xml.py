@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wsi_refocus.errors import SlideError
 from wsi_refocus.geometry import Size
+from wsi_refocus.slide.ome_elements import child, parse_safely, tag
+from wsi_refocus.slide.ome_pages import plane_pages
 from wsi_refocus.slide.units import to_um
 
 if TYPE_CHECKING:
@@ -59,11 +60,6 @@ class OmeImage:
     notes: tuple[str, ...]
 
 
-def is_ome_xml(text: str) -> bool:
-    """Whether a TIFF description is OME-XML, even if broken."""
-    return "<OME" in text or "openmicroscopy.org/Schemas/OME" in text or "<ome:OME" in text
-
-
 def parse_ome_xml(text: str, path: str, pages: int) -> list[OmeImage]:
     """Parse the OME-XML of a TIFF.
 
@@ -86,12 +82,12 @@ def parse_ome_xml(text: str, path: str, pages: int) -> list[OmeImage]:
     SlideError
         If the document is broken, defines entities, describes no image, or its numbers make no sense.
     """
-    root = _parse(text, path)
-    if _child(root, "BinaryOnly") is not None:
+    root = parse_safely(text, path)
+    if child(root, "BinaryOnly") is not None:
         raise SlideError(
             f"{path}: its OME-XML lies in another file; convert the slide to a single OME-TIFF, as with bfconvert"
         )
-    images = [element for element in root if _tag(element) == "Image"]
+    images = [element for element in root if tag(element) == "Image"]
     if not images:
         raise SlideError(f"{path}: its OME-XML describes no image; export the slide again")
     try:
@@ -102,31 +98,14 @@ def parse_ome_xml(text: str, path: str, pages: int) -> list[OmeImage]:
         ) from error
 
 
-def _parse(text: str, path: str) -> Element:
-    from xml.etree.ElementTree import ParseError
-
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
-
-    try:
-        root: Element = fromstring(text.strip().rstrip("\0"), forbid_dtd=True)
-    except DefusedXmlException as error:
-        raise SlideError(
-            f"{path}: its OME-XML defines entities or a DTD, which is refused as unsafe; export the slide again"
-        ) from error
-    except (ParseError, ValueError, LookupError) as error:
-        raise SlideError(f"{path}: its OME-XML is broken ({error!s:.80}); export the slide again") from error
-    return root
-
-
 def _image(root: Element, image: Element, path: str, file_pages: int) -> OmeImage:
-    pixels = _child(image, "Pixels")
+    pixels = child(image, "Pixels")
     if pixels is None:
         raise ValueError("an Image without Pixels")
     sizes = {axis: int(pixels.attrib[f"Size{axis}"]) for axis in "XYZCT"}
     if min(sizes.values()) < 1 or sizes["Z"] > _MAX_PLANES:
         raise ValueError(f"sizes {sizes}")
-    channel = _child(pixels, "Channel")
+    channel = child(pixels, "Channel")
     samples = int(channel.attrib.get("SamplesPerPixel", 1)) if channel is not None else 1
     if samples < 1 or sizes["C"] % samples:
         raise ValueError(f"{sizes['C']} channels of {samples} samples")
@@ -141,7 +120,7 @@ def _image(root: Element, image: Element, path: str, file_pages: int) -> OmeImag
         size_c=sizes["C"],
         samples=samples,
         pixel_type=pixels.attrib.get("Type", ""),
-        pages=_pages(root, pixels, sizes, path, file_pages),
+        pages=plane_pages(root, pixels, sizes, path, file_pages),
         z_um=z_um,
         mpp=_mpp(pixels),
         magnification=_magnification(root, image),
@@ -149,62 +128,11 @@ def _image(root: Element, image: Element, path: str, file_pages: int) -> OmeImag
     )
 
 
-def _pages(root: Element, pixels: Element, sizes: dict[str, int], path: str, file_pages: int) -> tuple[int | None, ...]:
-    """Follow the ``TiffData`` blocks; a block without ``IFD`` and ``PlaneCount`` names all directories."""
-    order = pixels.attrib.get("DimensionOrder", "XYCZT")[2:]
-    if sorted(order) != ["C", "T", "Z"]:
-        raise ValueError(f"DimensionOrder {order}")
-    found: dict[int, int] = {}
-    for block in (element for element in pixels if _tag(element) == "TiffData"):
-        if _in_other_file(root, block, path):
-            continue
-        page = int(block.attrib.get("IFD", 0))
-        count = int(block.attrib.get("PlaneCount", 1 if "IFD" in block.attrib else file_pages))
-        first = {axis: int(block.attrib.get(f"First{axis}", 0)) for axis in "ZCT"}
-        position = _position(first, order, sizes)
-        for step in range(min(count, file_pages - page)):
-            index = _index(position + step, order, sizes)
-            if index["C"] == index["T"] == 0:
-                found[index["Z"]] = page + step
-    return tuple(found.get(z) for z in range(sizes["Z"]))
-
-
-def _position(index: dict[str, int], order: str, sizes: dict[str, int]) -> int:
-    """Number of a page, counted with the first axis of ``order`` fastest."""
-    position, stride = 0, 1
-    for axis in order:
-        position += index[axis] * stride
-        stride *= sizes[axis]
-    return position
-
-
-def _index(position: int, order: str, sizes: dict[str, int]) -> dict[str, int]:
-    index = {}
-    for axis in order:
-        position, index[axis] = divmod(position, sizes[axis])
-    # pages beyond the described ones run into the time axis
-    index[order[-1]] += position * sizes[order[-1]]
-    return index
-
-
-def _in_other_file(root: Element, block: Element, path: str) -> bool:
-    uuid = _child(block, "UUID")
-    if uuid is None:
-        return False
-    own = root.attrib.get("UUID")
-    if own is not None:
-        return uuid.text is not None and uuid.text.strip() != own
-    named = uuid.attrib.get("FileName")
-    files = {each.attrib.get("FileName") for each in root.iter() if _tag(each) == "UUID"}
-    # one file that was renamed names itself wrongly
-    return len(files) > 1 and named is not None and named != path.replace("\\", "/").rsplit("/", 1)[-1]
-
-
 def _heights(pixels: Element, count: int, notes: list[str]) -> tuple[float | None, ...]:
     """Heights from ``Plane PositionZ``, else from ``PhysicalSizeZ``, counted from the first plane."""
     positions: dict[int, float] = {}
     unitless = False
-    for plane in (element for element in pixels if _tag(element) == "Plane"):
+    for plane in (element for element in pixels if tag(element) == "Plane"):
         if int(plane.attrib.get("TheC", 0)) or int(plane.attrib.get("TheT", 0)):
             continue
         height = to_um(plane.attrib.get("PositionZ"), plane.attrib.get("PositionZUnit"))
@@ -234,8 +162,8 @@ def _mpp(pixels: Element) -> tuple[float, float] | None:
 
 
 def _magnification(root: Element, image: Element) -> float | None:
-    objectives = {objective.attrib.get("ID"): objective for objective in root.iter() if _tag(objective) == "Objective"}
-    settings = _child(image, "ObjectiveSettings")
+    objectives = {objective.attrib.get("ID"): objective for objective in root.iter() if tag(objective) == "Objective"}
+    settings = child(image, "ObjectiveSettings")
     chosen = None if settings is None else objectives.get(settings.attrib.get("ID"))
     if chosen is None and len(objectives) == 1:
         chosen = next(iter(objectives.values()))
@@ -243,15 +171,3 @@ def _magnification(root: Element, image: Element) -> float | None:
         return None
     value = float(chosen.attrib["NominalMagnification"])
     return value if value > 0 else None
-
-
-def _children(element: Element, tag: str) -> Iterator[Element]:
-    return (child for child in element if _tag(child) == tag)
-
-
-def _child(element: Element, tag: str) -> Element | None:
-    return next(_children(element, tag), None)
-
-
-def _tag(element: Element) -> str:
-    return str(element.tag).rsplit("}", 1)[-1]

@@ -8,7 +8,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from wsi_refocus.errors import CorruptRegionError, SlideError
+from wsi_refocus.errors import CorruptRegionError, SlideError, UsageError
 from wsi_refocus.geometry import Region, Size
 from wsi_refocus.slide.file_bytes import is_remote
 from wsi_refocus.slide.fingerprint import fingerprint
@@ -65,8 +65,10 @@ class OmeZarrSource(SlideReader):
 
     def read_associated(self, name: str) -> NDArray[np.uint8]:
         """Refuse: OME-Zarr has no associated images."""
-        self.check_associated(name)
-        raise AssertionError("no associated images are listed")  # pragma: no cover
+        raise UsageError(f"{self.name}: has no image {name!r}; OME-Zarr knows no associated images")
+
+    def close(self) -> None:
+        """Leave the store: it has no files that stay open."""
 
 
 def _open_image(path: str) -> tuple[zarr.Group, list[str]]:

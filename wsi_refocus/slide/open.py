@@ -15,6 +15,8 @@ from wsi_refocus.slide.reader import SlideReader
 from wsi_refocus.slide.source import SlideSource
 
 _ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs")
+_ONE_PLANE_SHOWN = (None, "generic-tiff", "aperio", "hamamatsu")
+"""Kinds of TIFF whose images of the same size are focal planes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +184,10 @@ def _open_file(path: str) -> SlideReader:
         from wsi_refocus.slide.openslide_reader import OpenSlideSource, openslide_format
 
         vendor = openslide_format(path)
-        if kind is not None and kind.same_size > 1 and vendor in (None, "generic-tiff"):
+        if kind is not None and kind.same_size > 1 and vendor in _ONE_PLANE_SHOWN:
             raise SlideError(
-                f"{path}: is a TIFF of {kind.same_size} images of the same size, but no OME-XML says which focal "
-                "planes they are; save it as OME-TIFF"
+                f"{path}: is a TIFF of {kind.same_size} images of the same size, of which OpenSlide shows one, and no "
+                "OME-XML says which focal planes they are; convert it to OME-TIFF"
             )
         if vendor is not None:
             return OpenSlideSource(path)

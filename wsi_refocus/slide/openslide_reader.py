@@ -88,7 +88,7 @@ class OpenSlideSource(SlideReader):
                 f"{self._path}: y={region.y}, x={region.x}, {region.height} × {region.width} of level {level} "
                 f"cannot be decoded ({error!s:.80}); copy the file again, or leave this part out with --region"
             ) from error
-        return self._composited(image)
+        return composited(image, self._background)
 
     def read_associated(self, name: str) -> NDArray[np.uint8]:
         """Read an associated image as RGB of shape (height, width, 3)."""
@@ -98,27 +98,42 @@ class OpenSlideSource(SlideReader):
         except openslide.OpenSlideError as error:
             self._revive(self._slide)
             raise CorruptRegionError(f"{self._path}: its image {name} cannot be decoded") from error
-        return self._composited(image)
+        return composited(image, self._background)
 
     def close(self) -> None:
         """Close the file."""
         self._slide.close()
-
-    def _composited(self, image: Image.Image) -> NDArray[np.uint8]:
-        pixels = np.asarray(image)
-        colours = np.ascontiguousarray(pixels[..., :3])
-        alpha = pixels[..., 3]
-        if np.all(alpha == 255):
-            return colours
-        weight = alpha[..., np.newaxis].astype(np.uint16)
-        blended = colours * weight + self._background * (255 - weight)
-        return ((blended + 127) // 255).astype(np.uint8)
 
     def _revive(self, broken: openslide.OpenSlide) -> None:
         """Open the file anew: after an error OpenSlide refuses everything, also regions that are fine."""
         with self._lock:
             if self._slide is broken:
                 self._slide = _open(self._path)
+
+
+def composited(image: Image.Image, background: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay a picture over a background, so that what was not scanned does not turn black.
+
+    Parameters
+    ----------
+    image
+        RGBA, its colours not multiplied by alpha.
+    background
+        RGB, shape (3,).
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3)
+        RGB.
+    """
+    pixels = np.asarray(image)
+    colours = np.ascontiguousarray(pixels[..., :3])
+    alpha = pixels[..., 3]
+    if np.all(alpha == 255):
+        return colours
+    weight = alpha[..., np.newaxis].astype(np.uint16)
+    blended = colours * weight + background * (255 - weight)
+    return ((blended + 127) // 255).astype(np.uint8)
 
 
 def _open(path: str) -> openslide.OpenSlide:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wsi_refocus.errors import PlanePairError, UsageError
 from wsi_refocus.geometry import Region, Size
 from wsi_refocus.slide.model import FocalPlane, SlideInfo
 
 
-class SlideReader:
+class SlideReader(ABC):
     """Base of the readers: holds the description of an open slide.
 
     Parameters
@@ -27,6 +31,14 @@ class SlideReader:
     def info(self) -> SlideInfo:
         """Description of the slide."""
         return self._info
+
+    @abstractmethod
+    def read_region(self, plane: int, level: int, region: Region) -> NDArray[np.uint8]:
+        """Read pixels; as `SlideSource.read_region`."""
+
+    @abstractmethod
+    def read_associated(self, name: str) -> NDArray[np.uint8]:
+        """Read an associated image as RGB of shape (height, width, 3)."""
 
     @property
     def name(self) -> str:
@@ -101,6 +113,7 @@ class SlideReader:
         if name not in known:
             raise UsageError(f"{self.name}: has no image {name!r}, only: {', '.join(known) or 'none'}")
 
+    @abstractmethod
     def close(self) -> None:
         """Release the files."""
 

@@ -79,4 +79,5 @@ def _detail(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     luminance = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     smooth = gaussian_filter(luminance, 0.7)
     detail: NDArray[np.float32] = smooth - gaussian_filter(luminance, _DETAIL)
-    return detail - detail.mean()
+    detail -= detail.mean()
+    return detail

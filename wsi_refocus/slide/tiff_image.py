@@ -19,7 +19,7 @@ _NONE, _JPEG = 1, 7
 _RGB, _YCBCR = 2, 6
 _PLANAR = 2
 
-Decode = Callable[..., tuple[NDArray[Any], Any, Any]]
+Decode = Callable[..., tuple[Any, Any, Any]]
 
 
 class TiffImage:

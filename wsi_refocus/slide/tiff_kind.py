@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import tifffile
 
-from wsi_refocus.errors import SlideError
+from wsi_refocus.errors import RefocusError, SlideError
 from wsi_refocus.slide.file_bytes import FileBytes
-from wsi_refocus.slide.ome_xml import is_ome_xml
+from wsi_refocus.slide.ome_elements import is_ome_xml
+
+logger = logging.getLogger(__name__)
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -65,7 +68,8 @@ def tiff_kind(path: str) -> TiffKind:
                 return TiffKind(is_ome=True, same_size=1)
             _check_first(first, file)
             shape = (first.imagelength, first.imagewidth)
-            sizes = [(page.imagelength, page.imagewidth) for page in tiff.pages]
+            pages = [page_of(tiff, index) for index in range(len(tiff.pages))]
+            sizes = [(page.imagelength, page.imagewidth) for page in pages]
             return TiffKind(is_ome=False, same_size=sizes.count(shape))
     finally:
         file.close()
@@ -78,19 +82,63 @@ def opened_tiff(file: FileBytes) -> Iterator[tifffile.TiffFile]:
     Raises
     ------
     SlideError
-        If the directories cannot be read.
+        If the directories cannot be read, or the last of them lie beyond the end of the file.
     """
     try:
         file.handle.seek(0)
-        with tifffile.TiffFile(file.handle, name=file.path) as tiff:
+        with quiet_tifffile(), tifffile.TiffFile(file.handle, name=file.path) as tiff:
+            _check_chain(tiff, file)
             yield tiff
-    except SlideError:
+    except RefocusError:
         raise
-    except (tifffile.TiffFileError, OSError, ValueError, LookupError, RuntimeError, MemoryError) as error:
+    except Exception as error:  # damaged directories make its parsers raise anything
         raise SlideError(
-            f"{file.path}: its TIFF directories cannot be read ({error!s:.80}); "
+            f"{file.path}: its TIFF directories cannot be read ({type(error).__name__}: {error!s:.60}); "
             "the file is truncated or damaged, copy it again"
         ) from error
+
+
+@contextmanager
+def quiet_tifffile() -> Iterator[None]:
+    """Keep tifffile from logging: what it complains of is harmless here, or becomes an error of one line."""
+    log = logging.getLogger("tifffile")
+    log.addFilter(_drop)
+    try:
+        yield
+    finally:
+        log.removeFilter(_drop)
+
+
+def _drop(record: logging.LogRecord) -> bool:
+    logger.debug("tifffile: %s", record.getMessage())
+    return False
+
+
+def _check_chain(tiff: tifffile.TiffFile, file: FileBytes) -> None:
+    """Refuse a chain of directories that leads beyond the end of the file; tifffile only logs that."""
+    if len(tiff.pages) == 0:
+        raise SlideError(f"{file.path}: is a TIFF without images; it is truncated or damaged, copy it again")
+    position = tiff.pages.next_page_offset
+    if tiff.is_ndpi or position is None:  # Hamamatsu's 64-bit offsets are counted in a way of their own
+        return
+    field = file.read_at(position, tiff.tiff.offsetsize)
+    following = int.from_bytes(field, "little" if tiff.tiff.byteorder == "<" else "big")
+    if len(field) < tiff.tiff.offsetsize or following:
+        raise SlideError(
+            f"{file.path}: ends at byte {file.size}, before its last image; the file is truncated, copy it again"
+        )
+
+
+def page_of(tiff: tifffile.TiffFile, index: int) -> tifffile.TiffPage:
+    """Directory of a TIFF, with all its tags.
+
+    Raises
+    ------
+    IndexError
+        If the TIFF has fewer directories.
+    """
+    page = tiff.pages[index]
+    return page.aspage() if isinstance(page, tifffile.TiffFrame) else page
 
 
 def _check_first(page: tifffile.TiffPage, file: FileBytes) -> None:
@@ -103,7 +151,6 @@ def _check_first(page: tifffile.TiffPage, file: FileBytes) -> None:
             if page.samplesperpixel not in (3, 4)
             else f"{file.path}: holds {page.dtype} pixels; only 8-bit RGB brightfield slides can be refocused"
         )
-    # Hamamatsu's 64-bit offsets are counted in a way of their own
     ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
     if not page.is_ndpi and max(ends, default=0) > file.size:
         raise SlideError(

@@ -15,6 +15,7 @@ from wsi_refocus.slide.fingerprint import fingerprint
 from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
 from wsi_refocus.slide.plausible import plausible_mpp
 from wsi_refocus.slide.reader import SlideReader
+from wsi_refocus.slide.tiff_kind import quiet_tifffile
 from wsi_refocus.slide.units import to_um
 
 
@@ -42,7 +43,7 @@ class TiffSlideSource(SlideReader):
         super().__init__(
             SlideInfo(
                 paths=(path,),
-                format=f"tiffslide:{properties.get(tiffslide.PROPERTY_NAME_VENDOR) or 'tiff'}",
+                format=f"tiffslide:{properties.get('tiffslide.vendor') or 'tiff'}",
                 levels=tuple(
                     Level(Size(height, width), float(downsample))
                     for (width, height), downsample in zip(
@@ -51,11 +52,11 @@ class TiffSlideSource(SlideReader):
                 ),
                 planes=(FocalPlane(0),),
                 mpp=plausible_mpp(
-                    properties.get(tiffslide.PROPERTY_NAME_MPP_Y),
-                    properties.get(tiffslide.PROPERTY_NAME_MPP_X),
+                    properties.get("tiffslide.mpp-y"),
+                    properties.get("tiffslide.mpp-x"),
                     notes,
                 ),
-                magnification=to_um(properties.get(tiffslide.PROPERTY_NAME_OBJECTIVE_POWER), None),
+                magnification=to_um(properties.get("tiffslide.objective-power"), None),
                 associated=tuple(sorted(self._slide.associated_images)),
                 icc_profile=_profile(self._slide),
                 fingerprint=(fingerprint(path),),
@@ -104,8 +105,9 @@ def _profile(slide: tiffslide.TiffSlide) -> bytes | None:
 
 def _open(path: str) -> tiffslide.TiffSlide:
     try:
-        slide = tiffslide.TiffSlide(path)
-        _ = slide.level_dimensions  # its directories are looked at only now
+        with quiet_tifffile():
+            slide = tiffslide.TiffSlide(path)
+            _ = slide.level_dimensions  # its directories are looked at only now
     except Exception as error:  # it passes on what its many parsers raise
         raise SlideError(f"{path}: cannot be opened as a slide ({error!s:.80}); convert it to OME-TIFF") from error
     return slide
