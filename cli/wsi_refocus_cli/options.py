@@ -10,7 +10,7 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType[tuple[int | float, ...]]):
     """A fixed number of values between commas, as ``2,7``.
 
     Parameters

@@ -6,6 +6,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from tests.support.two_shot import tissue
 from wsi_refocus.geometry import Region, Size
 from wsi_refocus.methods import Method, MethodSpec, make_method
 from wsi_refocus.network.inference import NetworkMethod
@@ -13,7 +14,6 @@ from wsi_refocus.network.lite import LiteConfig, TsvaLite
 from wsi_refocus.network.tsva import Tsva, TsvaConfig
 from wsi_refocus.pipeline.compose import Decisions, compose
 from wsi_refocus.tiling.grid import CellGrid, TileGrid
-from tests.support.two_shot import tissue
 
 SIZE = Size(700, 1100)
 
@@ -81,9 +81,7 @@ def test_tiled_equals_untiled(
     assert _difference(untiled, shots[0]) > 20
 
 
-def test_pieces_join(
-    method: Method, shots: tuple[NDArray[np.uint8], NDArray[np.uint8]], decisions: Decisions
-) -> None:
+def test_pieces_join(method: Method, shots: tuple[NDArray[np.uint8], NDArray[np.uint8]], decisions: Decisions) -> None:
     whole = _made(shots, decisions, method, 256, Region.whole(SIZE))
     joined = np.empty_like(whole)
     for piece in (Region(0, 0, 512, 512), Region(0, 512, 512, 588), Region(512, 0, 188, 1100)):

@@ -71,6 +71,14 @@ def test_pages_beyond_the_end_of_the_file_are_missing() -> None:
     assert parsed(describe_ome((10, 20), 4, z_um=(0, 1, 2, 3)), pages=2).pages == (0, 1, None, None)
 
 
+def test_channels_that_do_not_say_their_samples_have_those_of_the_file() -> None:
+    text = describe_ome((10, 20), 2, z_um=(0, 1)).replace(' SamplesPerPixel="3"', "")
+    image = parse_ome_xml(text, "slide.ome.tiff", 2, samples=3)[0]
+    assert (image.samples, image.size_c, image.pages) == (3, 1, (0, 1))
+    image = parse_ome_xml(text, "slide.ome.tiff", 2, samples=1)[0]
+    assert (image.samples, image.size_c) == (1, 3)
+
+
 BOMB = """<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">
 <!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]><OME xmlns="x"><Image><Pixels>&c;</Pixels></Image></OME>"""
 GOOD = describe_ome((10, 20), 2, z_um=(0, 1))

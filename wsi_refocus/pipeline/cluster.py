@@ -75,7 +75,7 @@ def open_engine(workforce: Workforce, scheduler: str | None = None) -> Iterator[
 
     if scheduler is not None:
         try:
-            client = Client(scheduler, timeout="5s", set_as_default=False)  # type: ignore[no-untyped-call]
+            client = Client(scheduler, timeout="5s", set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise UsageError(f"the Dask scheduler {scheduler} does not answer ({error})") from None
         with client:
@@ -106,7 +106,7 @@ def _local_cluster(workforce: Workforce) -> Any:
     }
     try:
         with dask.config.set(quiet):
-            return LocalCluster(  # type: ignore[no-untyped-call]
+            return LocalCluster(
                 n_workers=workforce.workers,
                 threads_per_worker=workforce.threads,
                 processes=True,

@@ -15,6 +15,7 @@ from wsi_refocus.ngff.layout import StoreLayout
 from wsi_refocus.pairing.planes import PlanePair, choose_pair
 from wsi_refocus.pipeline.record import View, run_identity
 from wsi_refocus.slide.open import SlideSpec, require_mpp
+from wsi_refocus.slide.same_tissue import require_same_tissue
 from wsi_refocus.slide.source import SlideSource
 from wsi_refocus.slide.thumbnail import thumbnail
 from wsi_refocus.tiling.tissue import TissueMask, full, tissue_mask
@@ -78,11 +79,12 @@ def look(source: SlideSource, settings: RunSettings) -> tuple[TissueMask, PlaneP
     Raises
     ------
     PlanePairError
-        If there are no two planes to choose.
+        If there are no two planes to choose, or two files show different tissue.
     """
     info = source.info
     for note in info.notes:
-        logger.info("%s", note)
+        logger.warning("%s", note)
+    require_same_tissue(source)
     tissue = full(info.size)
     if settings.tissue_mask:
         tissue = tissue_mask(thumbnail(source, info.planes[0].index), info.size)

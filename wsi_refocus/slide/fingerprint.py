@@ -41,7 +41,10 @@ def fingerprint(path: str) -> str:
         return _remote_store(path)
     if is_remote(path) or not Path(path).is_dir():
         return _file(path)
-    return _folder(Path(path))
+    try:
+        return _folder(Path(path))
+    except OSError as error:
+        raise SlideError(f"{path}: cannot be read ({error}); check its permissions") from error
 
 
 def _file(path: str) -> str:

@@ -84,19 +84,21 @@ class OmeTiffSource(SlideReader):
 
 
 def _images(tiff: tifffile.TiffFile, path: str) -> tuple[str, list[OmeImage]]:
-    xml = tiff.pages.first.description
+    first = page_of(tiff, 0)
+    xml = first.description
     if not is_ome_xml(xml):
         raise SlideError(f"{path}: is a TIFF without OME-XML, so that its focal planes are unknown")
-    return xml, parse_ome_xml(xml, path, len(tiff.pages))
+    return xml, parse_ome_xml(xml, path, len(tiff.pages), first.samplesperpixel)
 
 
 def _main_images(images: Sequence[OmeImage], path: str) -> list[OmeImage]:
     """The image that is the slide, and those of its size that hold one more plane each."""
     candidates = [image for image in images if image.name.lower() not in _EXTRAS] or list(images)
     first = candidates[0]
-    main = [image for image in candidates if image.size == first.size]
-    if first.size_z > 1 or any(image.size_z > 1 for image in main):
-        main = [first]
+    main = [first]
+    if first.size_z == 1:
+        kind = _kind(first)
+        main += [image for image in candidates[1:] if _kind(image) == kind]
     for image in main:
         if image.size_t > 1:
             raise SlideError(f"{path}: is a time series of {image.size_t} images; split it first")

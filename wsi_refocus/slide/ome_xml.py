@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,7 @@ class OmeImage:
     notes: tuple[str, ...]
 
 
-def parse_ome_xml(text: str, path: str, pages: int) -> list[OmeImage]:
+def parse_ome_xml(text: str, path: str, pages: int, samples: int = 1) -> list[OmeImage]:
     """Parse the OME-XML of a TIFF.
 
     Parameters
@@ -71,6 +72,8 @@ def parse_ome_xml(text: str, path: str, pages: int) -> list[OmeImage]:
         File that it comes from, for messages.
     pages
         Number of top-level directories of the TIFF.
+    samples
+        Samples of a pixel in its first directory, for channels that do not say theirs.
 
     Returns
     -------
@@ -91,14 +94,14 @@ def parse_ome_xml(text: str, path: str, pages: int) -> list[OmeImage]:
     if not images:
         raise SlideError(f"{path}: its OME-XML describes no image; export the slide again")
     try:
-        return [_image(root, image, path, pages) for image in images]
+        return [_image(root, image, path, pages, samples) for image in images]
     except (KeyError, ValueError) as error:
         raise SlideError(
             f"{path}: its OME-XML lacks or garbles a value ({error!s:.80}); export the slide again"
         ) from error
 
 
-def _image(root: Element, image: Element, path: str, file_pages: int) -> OmeImage:
+def _image(root: Element, image: Element, path: str, file_pages: int, file_samples: int) -> OmeImage:
     pixels = child(image, "Pixels")
     if pixels is None:
         raise ValueError("an Image without Pixels")
@@ -106,7 +109,8 @@ def _image(root: Element, image: Element, path: str, file_pages: int) -> OmeImag
     if min(sizes.values()) < 1 or sizes["Z"] > _MAX_PLANES:
         raise ValueError(f"sizes {sizes}")
     channel = child(pixels, "Channel")
-    samples = int(channel.attrib.get("SamplesPerPixel", 1)) if channel is not None else 1
+    said = None if channel is None else channel.attrib.get("SamplesPerPixel")
+    samples = int(said) if said is not None else math.gcd(file_samples, sizes["C"])
     if samples < 1 or sizes["C"] % samples:
         raise ValueError(f"{sizes['C']} channels of {samples} samples")
     sizes["C"] //= samples

@@ -19,8 +19,17 @@ from wsi_refocus.slide.units import to_um
 
 
 def openslide_format(path: str) -> str | None:
-    """Format of a local file as OpenSlide names it; None if it knows none."""
-    return openslide.OpenSlide.detect_format(path)
+    """Format of a local file as OpenSlide names it; None if it knows none.
+
+    Raises
+    ------
+    SlideError
+        If it knows the format, but the file is damaged.
+    """
+    try:
+        return openslide.OpenSlide.detect_format(path)
+    except openslide.OpenSlideError as error:
+        raise _unusable(path, error) from error
 
 
 class OpenSlideSource(SlideReader):
@@ -140,6 +149,8 @@ def _open(path: str) -> openslide.OpenSlide:
     try:
         return openslide.OpenSlide(path)
     except openslide.OpenSlideError as error:
-        raise SlideError(
-            f"{path}: OpenSlide cannot open it ({error!s:.80}); the file is damaged or of an unknown kind"
-        ) from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: str, error: Exception) -> SlideError:
+    return SlideError(f"{path}: OpenSlide cannot open it ({error!s:.80}); the file is damaged, copy it again")
