@@ -96,6 +96,17 @@ def test_a_stack_without_ome_xml_is_not_taken_for_one_plane(planes: tuple[Image,
         refused(path, "2 images of the same size")
 
 
+@pytest.mark.parametrize("name", ["slide.tiff", "slide.ome.tiff"])
+def test_tiles_that_no_memory_holds(name: str, planes: tuple[Image, Image], tmp_path: Path) -> None:
+    """OpenSlide would end the whole process when it cannot allocate them."""
+    path = tmp_path / name
+    write_ome_tiff(path, planes, tile=256) if "ome" in name else write_tiff(path, planes[0])
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        page: Any = tiff.pages[0]
+        page.tags["TileWidth"].overwrite(2**31 - 16)
+    refused(path, "cannot be read one by one")
+
+
 def test_broken_ome_xml_never_sends_a_stack_to_openslide(planes: tuple[Image, Image], tmp_path: Path) -> None:
     whole = describe_ome((420, 560), 2, z_um=(0, 1))
     path = write_ome_tiff(tmp_path / "slide.ome.tiff", planes, tile=256, xml=whole[: len(whole) // 2])

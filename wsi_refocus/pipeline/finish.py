@@ -105,7 +105,7 @@ def provenance(job: Job, record: RunRecord, settings: RunSettings, seconds: floa
         },
         "method": {
             "name": record.method.name,
-            "checkpoint": record.method.checkpoint or "bundled",
+            "checkpoint": record.method.checkpoint or ("bundled" if job.checkpoint_sha256 else None),
             "checkpoint_sha256": job.checkpoint_sha256,
             "device": record.method.device,
         },

@@ -7,6 +7,7 @@ import threading
 from typing import BinaryIO, cast
 
 from wsi_refocus.errors import MissingExtraError, SlideError
+from wsi_refocus.slide.cause import cause
 
 
 def is_remote(path: str) -> bool:
@@ -42,7 +43,9 @@ class FileBytes:
         except IsADirectoryError:
             raise SlideError(f"{path}: is a folder, not a slide file; name a file in it") from None
         except (OSError, ValueError) as error:
-            raise SlideError(f"{path}: cannot be opened ({error}); check the path and its permissions") from error
+            raise SlideError(
+                f"{path}: cannot be opened ({cause(error)}); check the path and its permissions"
+            ) from error
         # several threads of a worker read at once; pread needs no lock, and keeps network file systems busy
         self._descriptor = None if is_remote(path) or not hasattr(os, "pread") else self.handle.fileno()
 
@@ -82,5 +85,5 @@ def _open_remote(url: str) -> BinaryIO:
         return cast(BinaryIO, fsspec.open(url, "rb").open())
     except ImportError as error:
         raise MissingExtraError(
-            f"{url}: remote slides need more packages ({error}); install wsi-refocus[remote]"
+            f"{url}: remote slides need more packages ({cause(error)}); install wsi-refocus[remote]"
         ) from error

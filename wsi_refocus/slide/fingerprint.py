@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from wsi_refocus.errors import SlideError
+from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.file_bytes import FileBytes, is_remote
 
 END = 2**20
@@ -44,7 +45,7 @@ def fingerprint(path: str) -> str:
     try:
         return _folder(Path(path))
     except OSError as error:
-        raise SlideError(f"{path}: cannot be read ({error}); check its permissions") from error
+        raise SlideError(f"{path}: cannot be read ({cause(error)}); check its permissions") from error
 
 
 def _file(path: str) -> str:
@@ -54,7 +55,7 @@ def _file(path: str) -> str:
         digest.update(file.read_at(0, END))
         digest.update(file.read_at(max(0, size - END), END))
     except OSError as error:
-        raise SlideError(f"{path}: cannot be read ({error}); check the file") from error
+        raise SlideError(f"{path}: cannot be read ({cause(error)}); check the file") from error
     finally:
         file.close()
     companion = Path(path).with_suffix("")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsi_refocus.errors import SlideError
+from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.units import to_um
 
 _COLOURS = ("FF0000", "00FF00", "0000FF")
@@ -58,8 +59,7 @@ def parse_multiscales(attributes: Mapping[str, Any], path: str) -> Multiscales:
         version = str(content.get("version") or multiscale.get("version") or "0.4")
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise SlideError(
-            f"{path}: its OME-Zarr metadata describe no image ({type(error).__name__}: {error!s:.60}); "
-            "name the group that holds the image"
+            f"{path}: its OME-Zarr metadata describe no image ({cause(error)}); name the group that holds the image"
         ) from error
     if not datasets or set(names) - set("tczyx") or len(set(names)) < len(names) or not set("yx") <= set(names):
         raise SlideError(f"{path}: its image has the axes {names or 'none'}; y, x, c and at most z, t are read")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsi_refocus.errors import SlideError
+from wsi_refocus.slide.cause import cause
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -42,7 +43,7 @@ def parse_safely(text: str, path: str) -> Element:
             f"{path}: its OME-XML defines entities or a DTD, which is refused as unsafe; export the slide again"
         ) from error
     except (ParseError, ValueError, LookupError) as error:
-        raise SlideError(f"{path}: its OME-XML is broken ({error!s:.80}); export the slide again") from error
+        raise SlideError(f"{path}: its OME-XML is broken ({cause(error)}); export the slide again") from error
     return root
 
 

@@ -120,6 +120,10 @@ def _main_images(images: Sequence[OmeImage], path: str) -> list[OmeImage]:
     return main
 
 
+def _kind(image: OmeImage) -> tuple[object, ...]:
+    return image.size, image.size_z, image.size_c, image.size_t, image.samples, image.pixel_type
+
+
 def _planes(tiff: tifffile.TiffFile, file: FileBytes, main: Sequence[OmeImage]) -> tuple[tuple[TiffImage, ...], ...]:
     """Images of all levels, for each plane."""
     planes = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wsi_refocus.errors import SlideError
 from wsi_refocus.geometry import Size
+from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.ome_elements import child, parse_safely, tag
 from wsi_refocus.slide.ome_pages import plane_pages
 from wsi_refocus.slide.units import to_um
@@ -97,7 +98,7 @@ def parse_ome_xml(text: str, path: str, pages: int, samples: int = 1) -> list[Om
         return [_image(root, image, path, pages, samples) for image in images]
     except (KeyError, ValueError) as error:
         raise SlideError(
-            f"{path}: its OME-XML lacks or garbles a value ({error!s:.80}); export the slide again"
+            f"{path}: its OME-XML lacks or garbles a value ({cause(error)}); export the slide again"
         ) from error
 
 

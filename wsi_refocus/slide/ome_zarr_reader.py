@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wsi_refocus.errors import CorruptRegionError, SlideError, UsageError
 from wsi_refocus.geometry import Region, Size
+from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.file_bytes import is_remote
 from wsi_refocus.slide.fingerprint import fingerprint
 from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
@@ -57,7 +58,7 @@ class OmeZarrSource(SlideReader):
         except Exception as error:  # stores and codecs raise errors of their own, which have no base in common
             raise CorruptRegionError(
                 f"{self.name}: a chunk of plane {plane}, level {level} around y={region.y}, x={region.x} cannot "
-                f"be decoded ({type(error).__name__}: {error!s:.60}); copy the store again, or leave this part "
+                f"be decoded ({cause(error)}); copy the store again, or leave this part "
                 "out with --region"
             ) from error
         left = [axis for axis in self._axes if axis in "cyx"]
@@ -85,7 +86,7 @@ def _open_image(path: str) -> tuple[zarr.Group, list[str]]:
     except Exception as error:  # stores and parsers raise errors of their own, which have no base in common
         what = "URL" if is_remote(path) else "folder"
         raise SlideError(
-            f"{path}: is a {what} that holds no OME-Zarr ({type(error).__name__}: {error!s:.60}); name the "
+            f"{path}: is a {what} that holds no OME-Zarr ({cause(error)}); name the "
             "slide's file, or the group with its zarr.json or .zattrs"
         ) from error
     return group, notes

@@ -11,6 +11,7 @@ from PIL import Image
 
 from wsi_refocus.errors import CorruptRegionError, SlideError
 from wsi_refocus.geometry import Region, Size
+from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.fingerprint import fingerprint
 from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
 from wsi_refocus.slide.plausible import plausible_mpp
@@ -95,7 +96,7 @@ class OpenSlideSource(SlideReader):
             self._revive(slide)
             raise CorruptRegionError(
                 f"{self._path}: y={region.y}, x={region.x}, {region.height} × {region.width} of level {level} "
-                f"cannot be decoded ({error!s:.80}); copy the file again, or leave this part out with --region"
+                f"cannot be decoded ({cause(error)}); copy the file again, or leave this part out with --region"
             ) from error
         return composited(image, self._background)
 
@@ -153,4 +154,4 @@ def _open(path: str) -> openslide.OpenSlide:
 
 
 def _unusable(path: str, error: Exception) -> SlideError:
-    return SlideError(f"{path}: OpenSlide cannot open it ({error!s:.80}); the file is damaged, copy it again")
+    return SlideError(f"{path}: OpenSlide cannot open it ({cause(error)}); the file is damaged, copy it again")

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from wsi_refocus.errors import CorruptRegionError, SlideError
 from wsi_refocus.geometry import Region, Size
+from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.file_bytes import FileBytes
 from wsi_refocus.slide.jpeg_check import jpeg_damage
+from wsi_refocus.slide.tiff_kind import check_segment
 
 _NONE, _JPEG = 1, 7
 _RGB, _YCBCR = 2, 6
@@ -48,6 +50,7 @@ class TiffImage:
         self._label = label
         self.size = Size(page.imagelength, page.imagewidth)
         _check_pixels(page, file.path)
+        check_segment(page, file.path)
         self._offsets: tuple[int, ...] = tuple(page.dataoffsets)
         self._counts: tuple[int, ...] = tuple(page.databytecounts)
         self.tiled = bool(page.is_tiled)
@@ -127,7 +130,7 @@ class TiffImage:
         try:
             pixels, _, _ = self._decode(data, index, **self._tables)
         except Exception as error:  # codecs raise errors of their own, which have no base in common
-            raise self._corrupt(row, column, f"{type(error).__name__}: {error!s:.80}") from error
+            raise self._corrupt(row, column, f"{cause(error)}") from error
         decoded: NDArray[np.uint8] = pixels[0]
         return decoded
 
@@ -153,7 +156,7 @@ class TiffImage:
         try:
             data = self._file.read_at(offset, count)
         except (OSError, ValueError) as error:
-            raise self._corrupt(row, column, str(error)) from error
+            raise self._corrupt(row, column, cause(error)) from error
         if len(data) < count:
             raise self._corrupt(row, column, "the file ends before it does")
         return data

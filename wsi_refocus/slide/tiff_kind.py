@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +12,25 @@ import numpy as np
 import tifffile
 
 from wsi_refocus.errors import RefocusError, SlideError
+from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.file_bytes import FileBytes
 from wsi_refocus.slide.ome_elements import is_ome_xml
 
 logger = logging.getLogger(__name__)
 
+_DAMAGE = (
+    OSError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+    MemoryError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+    struct.error,
+)
+"""What tifffile raises on directories that are damaged."""
+_LARGEST_SEGMENT = 2**30
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -47,7 +62,7 @@ def is_tiff(path: str) -> bool:
     try:
         return file.read_at(0, 4) in _MAGIC
     except OSError as error:
-        raise SlideError(f"{path}: cannot be read ({error}); check the file") from error
+        raise SlideError(f"{path}: cannot be read ({cause(error)}); check the file") from error
     finally:
         file.close()
 
@@ -69,6 +84,8 @@ def tiff_kind(path: str) -> TiffKind:
             _check_first(first, file)
             shape = (first.imagelength, first.imagewidth)
             pages = [page_of(tiff, index) for index in range(len(tiff.pages))]
+            for page in pages:
+                check_segment(page, file.path)
             sizes = [(page.imagelength, page.imagewidth) for page in pages]
             return TiffKind(is_ome=False, same_size=sizes.count(shape))
     finally:
@@ -91,9 +108,9 @@ def opened_tiff(file: FileBytes) -> Iterator[tifffile.TiffFile]:
             yield tiff
     except RefocusError:
         raise
-    except Exception as error:  # damaged directories make its parsers raise anything
+    except _DAMAGE as error:
         raise SlideError(
-            f"{file.path}: its TIFF directories cannot be read ({type(error).__name__}: {error!s:.60}); "
+            f"{file.path}: its TIFF directories cannot be read ({cause(error)}); "
             "the file is truncated or damaged, copy it again"
         ) from error
 
@@ -126,6 +143,24 @@ def _check_chain(tiff: tifffile.TiffFile, file: FileBytes) -> None:
     if len(field) < tiff.tiff.offsetsize or following:
         raise SlideError(
             f"{file.path}: ends at byte {file.size}, before its last image; the file is truncated, copy it again"
+        )
+
+
+def check_segment(page: tifffile.TiffPage, path: str) -> None:
+    """Refuse tiles and strips that memory cannot hold: damage, or an image in one compressed strip.
+
+    Raises
+    ------
+    SlideError
+        If one of them has more than 1 GiB.
+    """
+    whole = page.imagelength, page.imagewidth
+    high, wide = (page.tilelength, page.tilewidth) if page.is_tiled else (min(page.rowsperstrip, whole[0]), whole[1])
+    stored_as_is = page.compression == 1 and not page.is_tiled
+    if high < 1 or wide < 1 or (high * wide * page.samplesperpixel > _LARGEST_SEGMENT and not stored_as_is):
+        raise SlideError(
+            f"{path}: is stored in pieces of {high} × {wide} pixels, which cannot be read one by one; "
+            "save it with tiles, or copy it again if it is damaged"
         )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wsi_refocus.errors import CorruptRegionError, SlideError
 from wsi_refocus.geometry import Region, Size
+from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.fingerprint import fingerprint
 from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
 from wsi_refocus.slide.plausible import plausible_mpp
@@ -79,7 +80,7 @@ class TiffSlideSource(SlideReader):
         except Exception as error:  # codecs raise errors of their own, which have no base in common
             raise CorruptRegionError(
                 f"{self._path}: y={region.y}, x={region.x}, {region.height} × {region.width} of level {level} "
-                f"cannot be decoded ({error!s:.80}); copy the file again, or leave this part out with --region"
+                f"cannot be decoded ({cause(error)}); copy the file again, or leave this part out with --region"
             ) from error
         return _rgb(pixels)
 
@@ -109,5 +110,5 @@ def _open(path: str) -> tiffslide.TiffSlide:
             slide = tiffslide.TiffSlide(path)
             _ = slide.level_dimensions  # its directories are looked at only now
     except Exception as error:  # it passes on what its many parsers raise
-        raise SlideError(f"{path}: cannot be opened as a slide ({error!s:.80}); convert it to OME-TIFF") from error
+        raise SlideError(f"{path}: cannot be opened as a slide ({cause(error)}); convert it to OME-TIFF") from error
     return slide

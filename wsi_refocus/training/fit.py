@@ -30,7 +30,7 @@ _BINS_UM = (0.0, 0.5, 1.0, 1.5, 2.0, float("inf"))
 def fit(settings: TrainingSettings) -> nn.Module:
     """Train a network, or go on with one whose training was interrupted.
 
-    The loss is Charbonnier's, √(d² + 10⁻⁶), and the optimiser Adam with a cosine schedule after a short warm-up.
+    The loss is `relative_loss`, and the optimiser Adam with a cosine schedule after a short warm-up.
     Written into the output folder: ``log.jsonl`` with one line a validation, and ``state.safetensors`` with
     ``state.json`` to resume from.
 
@@ -67,7 +67,7 @@ def fit(settings: TrainingSettings) -> nn.Module:
             group["lr"] = _learning_rate(step, settings)
         sharper, other, truth = (each.to(device).float().div_(255) for each in next(batches))
         restored = network(sharper, other)
-        loss = torch.sqrt((restored - truth) ** 2 + 1e-6).mean()
+        loss = relative_loss(restored, sharper, truth)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -87,6 +87,27 @@ def fit(settings: TrainingSettings) -> nn.Module:
             logger.info("%s", json.dumps(row))
             _keep(folder, step + 1, network, average, optimiser)
     return average
+
+
+def relative_loss(restored: Tensor, sharper: Tensor, truth: Tensor) -> Tensor:
+    """Charbonnier error √(d² + 10⁻⁶) of a batch, as a share of what the sharper shot has.
+
+    What counts is the gain over the sharper shot, in every patch alike: otherwise patches so far out of focus that
+    little can be done would outweigh all others.
+
+    Parameters
+    ----------
+    restored, sharper, truth
+        Shape (n, 3, height, width), from 0 to 1.
+
+    Returns
+    -------
+    Tensor
+        Mean over the batch; 1 for a network that gives back the sharper shot.
+    """
+    errors = (torch.sqrt((image - truth) ** 2 + 1e-6).mean(dim=(1, 2, 3)) for image in (restored, sharper))
+    error, baseline = errors
+    return (error / (baseline + 2e-3)).mean()
 
 
 def validate(network: nn.Module, validation: Validation) -> dict[str, Any]:
