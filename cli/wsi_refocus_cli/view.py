@@ -31,7 +31,8 @@ def command(output: Path, serve: bool, port: int, no_browser: bool) -> None:
         if serve:
             click.echo(f"Serving {output} at {scene.result}")
         else:
-            address = open_viewer(scene).get_viewer_url()
+            viewer = open_viewer(scene)  # Neuroglancer forgets a viewer that nobody holds
+            address = viewer.get_viewer_url()
             click.echo(f"Showing {output} at {address}")
             if not no_browser:
                 webbrowser.open(address)

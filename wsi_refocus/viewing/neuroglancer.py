@@ -95,7 +95,7 @@ def scene_state(scene: Scene) -> dict[str, Any]:
     return {
         "dimensions": {"x": [mpp_x * 1e-6, "m"], "y": [mpp_y * 1e-6, "m"]},
         "position": [width / 2, height / 2],
-        "crossSectionScale": max(height / 700, width / 1000, 0.1),
+        "crossSectionScale": max(height / 600, width / 950, 0.1),
         "layout": "xy",
         "layers": layers,
         "showAxisLines": False,
@@ -139,7 +139,7 @@ def _measure_layer(number: int, measure: Measure, address: str, cell_um: tuple[f
         "shader": _DECISION if measure.name == "decision" else _MEASURE.format(low=measure.low, high=high),
         "opacity": 1,
         "blend": "default",
-        "visible": measure.name == "decision",
+        "visible": False,
     }
 
 

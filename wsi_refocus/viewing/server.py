@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from urllib.parse import unquote, urlsplit
 
 LOOPBACK = "127.0.0.1"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
-_TYPES = {".json": "application/json", ".zattrs": "application/json", ".png": "image/png", ".xml": "application/xml"}
 
 
 class Mount(Protocol):
@@ -128,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._head(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, 0, {"Content-Range": f"bytes */{size}"})
             return
         start, stop, partial = wanted
-        extra = {"Content-Type": _TYPES.get(Path(key).suffix or Path(key).name, "application/octet-stream")}
+        extra = {"Content-Type": mimetypes.guess_type(key)[0] or "application/octet-stream"}
         if partial:
             extra["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
         self._head(HTTPStatus.PARTIAL_CONTENT if partial else HTTPStatus.OK, stop - start, extra)
