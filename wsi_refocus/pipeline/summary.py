@@ -94,8 +94,8 @@ class RunSummary:
             f"Of {tiles['total']} tiles of 512 × 512 pixels, {tiles['refocused']} were refocused, "
             f"{tiles['background']} are background, {tiles['kept']} kept the sharper shot, and "
             f"{tiles['flagged']} were flagged because the two shots do not fit together there.",
-            f"Plane {self.planes[1]} lay {self.shift_px[0]:+.2f} pixels lower and {self.shift_px[1]:+.2f} pixels to the "
-            f"right of plane {self.planes[0]}; this was corrected.",
+            f"Plane {self.planes[1]} lay {self.shift_px[0]:+.2f} pixels lower and {self.shift_px[1]:+.2f} pixels to "
+            f"the right of plane {self.planes[0]}; this was corrected.",
         ]
         if self.psnr_db is not None and self.ssim is not None:
             lines.append(

@@ -98,18 +98,18 @@ class StoreServer:
 class _Handler(BaseHTTPRequestHandler):
     """Answers GET, HEAD and OPTIONS."""
 
-    mounts: Mapping[str, Mount] = {}  # noqa: RUF012 - every server makes a subclass with its own
+    mounts: Mapping[str, Mount] = {}
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class's name
+    def do_GET(self) -> None:
         """Send content, whole or a range of it."""
         self._answer(body=True)
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         """Say how long content is."""
         self._answer(body=False)
 
-    def do_OPTIONS(self) -> None:  # noqa: N802
+    def do_OPTIONS(self) -> None:
         """Allow what a browser asks before it crosses origins."""
         self._head(HTTPStatus.NO_CONTENT, 0)
 
