@@ -103,6 +103,9 @@ def _local_cluster(workforce: Workforce) -> Any:
         "distributed.worker.memory.pause": False,
         "distributed.worker.memory.terminate": False,
         "distributed.comm.timeouts.connect": "60s",
+        # the same large arrays come and go with every shard: keep their memory instead of returning it each time
+        "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**28,
+        "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,
     }
     try:
         with dask.config.set(quiet):

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from wsi_refocus.geometry import Region, Size
 from wsi_refocus.slide.source import SlideSource
 
-TARGET = 16
-"""Pixels of level 0 along one pixel of the picture; fewer on small slides."""
-_SMALL = 1024
+COARSEST = 64
+"""Most pixels of level 0 along one pixel of the picture."""
+_EDGE = 1024
+"""Pixels that the longer side of the picture has at least, so that its memory does not grow with the slide."""
 _BLOCK = 2048
 
 
@@ -36,7 +37,7 @@ def thumbnail(source: SlideSource, plane: int, threads: int = 2) -> NDArray[np.u
     Returns
     -------
     ndarray of shape (height, width, 3)
-        RGB; one pixel stands for 16 × 16 pixels of level 0 or fewer, the last ones for what is left.
+        RGB, 1024 to 2047 pixels on the longer side except for very small and very large slides.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def thumbnail(source: SlideSource, plane: int, threads: int = 2) -> NDArray[np.u
         If the pixels cannot be decoded.
     """
     info = source.info
-    wanted = min(TARGET, max(1, max(info.size) // _SMALL))
+    wanted = min(COARSEST, max(1, max(info.size) // _EDGE))
     level = max(index for index, each in enumerate(info.levels) if each.downsample <= wanted * 1.01)
     size = info.levels[level].size
     factor = max(1, round(wanted / info.levels[level].downsample))
