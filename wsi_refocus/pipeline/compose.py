@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,8 @@ class Decisions:
     predicted: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A tile to predict, and which plane goes first."""
+class Job(NamedTuple):
+    """A tile to predict, and whether the second plane is Y1 in it."""
 
     tile: Tile
     swapped: bool
@@ -76,26 +76,23 @@ def compose(
     ndarray of shape (region.height, region.width, 3)
         RGB.
     """
-    tiles = list(grid.tiles(region))
-    swaps = {tile: feather(decisions.second_is_sharper, tile.core) for tile in tiles}
-    trusts = {tile: feather(decisions.predicted, tile.core) for tile in tiles}
     result = np.empty((*region.size, 3), np.uint8)
-    predictions: dict[Tile, list[tuple[bool, NDArray[np.generic]]]] = defaultdict(list)
-    expected = {tile: len(_orders(swaps[tile])) for tile in tiles if np.any(trusts[tile])}
-
-    for tile in tiles:
+    jobs = planned_jobs(region, decisions, grid)
+    expected = Counter(job.tile for job in jobs)
+    for tile in grid.tiles(region):
         if tile not in expected:
             core = tile.core.relative_to(outer).slices
-            result[tile.core.relative_to(region).slices] = _mixed(first[core], second[core], swaps[tile])
+            swap = feather(decisions.second_is_sharper, tile.core)
+            result[tile.core.relative_to(region).slices] = _mixed(first[core], second[core], swap)
 
-    jobs = [_Job(tile, swapped) for tile in expected for swapped in _orders(swaps[tile])]
+    predictions: dict[Tile, dict[bool, NDArray[np.generic]]] = defaultdict(dict)
     for job, prediction in _predict(jobs, outer, first, second, method):
-        done = predictions[job.tile]
-        done.append((job.swapped, prediction))
-        if len(done) < expected[job.tile]:
+        predictions[job.tile][job.swapped] = prediction
+        if len(predictions[job.tile]) < expected[job.tile]:
             continue
-        by_order = dict(predictions.pop(job.tile))
-        swap, trust = swaps[job.tile], trusts[job.tile]
+        by_order = predictions.pop(job.tile)
+        swap = feather(decisions.second_is_sharper, job.tile.core)
+        trust = feather(decisions.predicted, job.tile.core)
         refocused = _mixed(by_order.get(False), by_order.get(True), swap)
         if np.any(np.less(trust, 1)):
             core = job.tile.core.relative_to(outer).slices
@@ -104,16 +101,41 @@ def compose(
     return result
 
 
+def planned_jobs(region: Region, decisions: Decisions, grid: TileGrid) -> list[Job]:
+    """List what has to be predicted for a region.
+
+    Parameters
+    ----------
+    region
+        Pixels to make.
+    decisions
+        What is done where.
+    grid
+        Tiles to work in.
+
+    Returns
+    -------
+    list of Job
+        One a tile, two where the choice of the sharper plane changes within it, none where nothing is predicted.
+    """
+    return [
+        Job(tile, swapped)
+        for tile in grid.tiles(region)
+        if np.any(feather(decisions.predicted, tile.core))
+        for swapped in _orders(feather(decisions.second_is_sharper, tile.core))
+    ]
+
+
 def _orders(swap: Weight) -> list[bool]:
     """Orders of the planes that a tile needs: not swapped, swapped, or both."""
     return [swapped for swapped, needed in ((False, np.any(np.less(swap, 1))), (True, np.any(swap))) if needed]
 
 
 def _predict(
-    jobs: list[_Job], outer: Region, first: Pixels, second: Pixels, method: Method
-) -> Iterator[tuple[_Job, NDArray[np.generic]]]:
+    jobs: list[Job], outer: Region, first: Pixels, second: Pixels, method: Method
+) -> Iterator[tuple[Job, NDArray[np.generic]]]:
     """Restore tiles in batches of one shape; yields the cores."""
-    by_shape: dict[tuple[int, int], list[_Job]] = defaultdict(list)
+    by_shape: dict[tuple[int, int], list[Job]] = defaultdict(list)
     for job in jobs:
         by_shape[job.tile.outer.size].append(job)
     for group in by_shape.values():
@@ -126,7 +148,7 @@ def _predict(
                 yield job, restored[job.tile.crop]
 
 
-def _cut(job: _Job, outer: Region, first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
+def _cut(job: Job, outer: Region, first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
     window = job.tile.outer.relative_to(outer).slices
     return (second[window], first[window]) if job.swapped else (first[window], second[window])
 

@@ -1,0 +1,24 @@
+"""``python -m benchmarks [NAME …]``: measure this project side by side with what it should be measured against."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import conversion, memory, throughput
+
+ALL = {"conversion": conversion.main, "throughput": throughput.main, "memory": memory.main}
+USUAL = ("conversion", "throughput")
+
+
+def main() -> None:
+    """Run the benchmarks that are named, or the usual ones."""
+    names = sys.argv[1:] or USUAL
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        sys.exit(f"there is no benchmark {unknown[0]}; choose from {', '.join(ALL)}")
+    for name in names:
+        ALL[name]()
+
+
+if __name__ == "__main__":
+    main()

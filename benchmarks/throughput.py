@@ -1,0 +1,112 @@
+"""``--method tsva`` against the bare forward pass of the same network on as many tiles of the same shapes."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+
+from tests.support.two_shot import write_large_ome_tiff
+from wsi_refocus.config import make_settings
+from wsi_refocus.methods import make_method
+from wsi_refocus.network.zoo import default_checkpoint
+from wsi_refocus.pipeline.cluster import Workforce
+from wsi_refocus.pipeline.compose import planned_jobs
+from wsi_refocus.pipeline.engine import LocalEngine
+from wsi_refocus.pipeline.prepare import prepare, view_of
+from wsi_refocus.pipeline.progress import Silence
+from wsi_refocus.pipeline.record import RunRecord
+from wsi_refocus.pipeline.refocus import refocus_slide
+from wsi_refocus.pipeline.survey import survey_slide
+from wsi_refocus.tiling.grid import TileGrid
+
+EDGE = 6144
+RUNS = 2
+Shapes = list[tuple[int, int]]
+
+
+class Stopwatch(Silence):
+    """Seconds of the stage in which shards are made."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._began = 0.0
+        self._stage = ""
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        """A stage begins."""
+        self._stage, self._began = stage, time.perf_counter()
+
+    def stop(self) -> None:
+        """A stage is over."""
+        if self._stage == "refocus":
+            self.seconds = time.perf_counter() - self._began
+
+
+def main() -> None:
+    """Run in turns, and print medians and their ratio."""
+    workforce = Workforce.choose(None, None, 0)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        slide = write_large_ome_tiff(folder / "slide.ome.tiff", EDGE)
+        shapes = tile_shapes(str(slide))
+        bare, stage, whole = [], [], []
+        for number in range(RUNS):
+            bare.append(bare_seconds(shapes, workforce))
+            watch = Stopwatch()
+            summary = refocus_slide(slide, output=folder / f"out-{number}", progress=watch)
+            stage.append(watch.seconds)
+            whole.append(summary.seconds)
+    print(
+        f"throughput on {EDGE} × {EDGE} pixels: {len(shapes)} tiles predicted by {workforce.workers} workers of "
+        f"{workforce.threads} threads, medians of {RUNS} runs in turn"
+    )
+    print(f"  bare forward pass  {median(bare):6.1f} s")
+    print(f"  run, its shards    {median(stage):6.1f} s   {median(bare) / median(stage):.1%} of the bare throughput")
+    print(f"  run, all of it     {median(whole):6.1f} s   {median(bare) / median(whole):.1%}")
+
+
+def tile_shapes(slide: str) -> Shapes:
+    """Shape of every tile that a run predicts, twice where it predicts both orders."""
+    settings = make_settings()
+    view = view_of(slide, None, settings)
+    with view.open() as source:
+        job = prepare(view, source, settings)
+        survey = survey_slide(job, LocalEngine(2), Silence())
+    planes = (job.pair.first, job.pair.second)
+    record = RunRecord(job.identity, view, planes, job.method, job.layout, settings.tile, survey)
+    method = make_method(job.method)
+    grid = TileGrid(settings.tile, method.halo, method.stride)
+    regions = (job.layout.shard_region(index) for index in job.layout.shards)
+    return [tuple(tile.outer.size) for region in regions for tile, _ in planned_jobs(region, record.decisions(), grid)]
+
+
+def bare_seconds(shapes: Shapes, workforce: Workforce) -> float:
+    """Wall time of the forward passes alone, spread over as many processes and threads as a run has."""
+    parts = [shapes[number :: workforce.workers] for number in range(workforce.workers)]
+    with ProcessPoolExecutor(workforce.workers, get_context("spawn")) as pool:
+        list(pool.map(_forward, [Counter(shapes).most_common(1)[0][:1]] * workforce.workers, [1] * workforce.workers))
+        began = time.perf_counter()
+        list(pool.map(_forward, parts, [workforce.threads] * workforce.workers))
+        return time.perf_counter() - began
+
+
+def _forward(shapes: Shapes, threads: int) -> None:
+    import torch
+
+    from wsi_refocus.network.checkpoint import load_network
+    from wsi_refocus.network.device import one_thread
+
+    network = load_network(default_checkpoint()).to(memory_format=torch.channels_last)
+    inputs = {shape: torch.rand(1, 3, *shape).to(memory_format=torch.channels_last) for shape in set(shapes)}
+
+    def one(shape: tuple[int, int]) -> None:
+        with one_thread(), torch.inference_mode():
+            network(inputs[shape], inputs[shape])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(one, shapes))
