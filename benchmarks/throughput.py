@@ -24,7 +24,7 @@ from wsi_refocus.pipeline.refocus import refocus_slide
 from wsi_refocus.pipeline.survey import survey_slide
 from wsi_refocus.tiling.grid import TileGrid
 
-EDGE = 6144
+EDGE = 8192
 RUNS = 2
 Shapes = list[tuple[int, int]]
 

@@ -213,6 +213,9 @@ def _make_shards(
     """Make all shards that are not there yet; returns the pixels written."""
     done = Journal(folder).finished_shards()
     todo = [index for index in record.layout.shards if tuple(index) not in done]
+    # the shards with most to predict come first, so that no worker is left alone with a long one at the end
+    predicted, grid = record.decisions().predicted, CellGrid(record.layout.size)
+    todo.sort(key=lambda index: -sum(predicted[cell] for cell in grid.within(record.layout.shard_region(index))))
     if done:
         logger.warning("%s: continued, %d of %d shards were there already", folder, len(done), len(done) + len(todo))
     failed: list[Outcome[ShardIndex, ShardReport]] = []
