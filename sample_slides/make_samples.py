@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from wsi_refocus.slide.open import open_slide
 
 from wsi_refocus.geometry import Region
 from wsi_refocus.optics.scanner import Acquisition, TwoShots, acquire
 from wsi_refocus.optics.transfer import Microscope
+from wsi_refocus.slide.open import open_slide
 from wsi_refocus.slide.thumbnail import block_means
 
 HERE = Path(__file__).parent

@@ -8,11 +8,18 @@ from pathlib import Path
 
 import click
 
+LAST_PORT = 65534
+
 
 @click.command()
 @click.argument("output", type=click.Path(path_type=Path), metavar="OUT")
 @click.option("--serve", is_flag=True, help="Only serve the store, for other viewers, and print its address.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the store's server; 0 for a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, LAST_PORT),
+    default=0,
+    help="Port of the store's server; Neuroglancer takes the next one. By default, free ones.",
+)
 @click.option("--no-browser", is_flag=True, help="Print the address instead of opening a browser.")
 def command(output: Path, serve: bool, port: int, no_browser: bool) -> None:
     """Open a refocused slide in Neuroglancer.
@@ -22,23 +29,30 @@ def command(output: Path, serve: bool, port: int, no_browser: bool) -> None:
     """
     from rich.console import Console
 
-    from wsi_refocus.viewing.neuroglancer import open_viewer
-    from wsi_refocus.viewing.scene import served_scene
+    from wsi_refocus.viewing.scene import served_scene, served_store
     from wsi_refocus_cli.console import set_up_logging
 
     set_up_logging(0, False, Console(stderr=True))
-    with served_scene(output, port) as (_, scene):
-        if serve:
-            click.echo(f"Serving {output} at {scene.result}")
-        else:
-            viewer = open_viewer(scene)  # Neuroglancer forgets a viewer that nobody holds
-            address = viewer.get_viewer_url()
-            click.echo(f"Showing {output} at {address}")
-            if not no_browser:
-                webbrowser.open(address)
-        click.echo("Stop with Ctrl-C.")
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            click.echo("")
+    if serve:
+        with served_store(output, port) as address:
+            _wait(f"Serving {output} at {address}")
+        return
+    from wsi_refocus.viewing.neuroglancer import DECISION_COLOURS, open_viewer
+
+    with served_scene(output, port) as scene:
+        viewer = open_viewer(scene, port + 1 if port else 0)  # Neuroglancer forgets a viewer that nobody holds
+        address = viewer.get_viewer_url()
+        if not no_browser:
+            webbrowser.open(address)
+        legend = ", ".join(f"{decision} {colour}" for decision, (colour, _) in DECISION_COLOURS.items())
+        _wait(f"Showing {output} at {address}\nThe layer 'decision' shows what was done to every tile: {legend}.")
+
+
+def _wait(message: str) -> None:
+    """Say where the slide is shown, and stay until Ctrl-C."""
+    click.echo(f"{message}\nStop with Ctrl-C.")
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        click.echo("")

@@ -200,7 +200,22 @@ def test_a_slide_without_mpp_opens_but_has_to_be_given_one(planes: tuple[Image, 
             require_mpp(slide.info)
     with open_slide(path, mpp=(0.25, 0.26)) as slide:
         assert require_mpp(slide.info) == (0.25, 0.26)
+
+
+@pytest.mark.parametrize("mpp", [-1, 0, float("inf"), (0.5, float("nan"))])
+def test_an_mpp_that_is_none(mpp: float | tuple[float, float], planes: tuple[Image, Image], tmp_path: Path) -> None:
+    path = write_ome_tiff(tmp_path / "slide.ome.tiff", planes)
     with pytest.raises(UsageError, match="larger than 0"):
-        open_slide(path, mpp=-1)
-    with pytest.raises(UsageError, match="2 focal planes, but 3 heights"):
-        open_slide(path, z_um=(0, 1, 2))
+        open_slide(path, mpp=mpp)
+
+
+@pytest.mark.parametrize(
+    ("z_um", "says"),
+    [((0, 1, 2), "2 focal planes, but 3 heights"), ((1, 1), "another height"), ((0, float("nan")), "another height")],
+)
+def test_heights_that_do_not_fit(
+    z_um: tuple[float, ...], says: str, planes: tuple[Image, Image], tmp_path: Path
+) -> None:
+    path = write_ome_tiff(tmp_path / "slide.ome.tiff", planes)
+    with pytest.raises(UsageError, match=says):
+        open_slide(path, z_um=z_um)

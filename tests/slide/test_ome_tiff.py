@@ -150,6 +150,7 @@ def test_the_large_synthetic_slide_reads_as_tifffile_reads_it(pyramid: bool, tmp
     path = write_large_ome_tiff(tmp_path / "slide.ome.tiff", (1500, 1700), tile=256, pyramid=pyramid)
     with OmeTiffSource(str(path)) as source, tifffile.TiffFile(path) as tiff:
         assert len(source.info.levels) == (3 if pyramid else 1)
+        assert [plane.z_um for plane in source.info.planes] == [-0.75, 0.75]
         region = Region(700, 900, 400, 500)
         for plane in range(2):
             expected = directory(tiff, plane, 0)[region.slices]

@@ -144,7 +144,7 @@ def write_large_ome_tiff(
     """
     height, width = (size, size) if isinstance(size, int) else size
     path = Path(path)
-    z_um = tuple(np.linspace(-0.75, 0.75, planes))
+    z_um = np.linspace(-0.75, 0.75, planes).tolist()
     document = describe_ome((height, width), planes, z_um=z_um, mpp=mpp)
     extents = [(height, width)]
     while pyramid and max(extents[-1]) > 2 * tile:

@@ -14,19 +14,19 @@ from scipy.ndimage import gaussian_filter
 from skimage.feature import match_template
 from skimage.transform import resize
 
+from tests.viewing.running import viewing
 from wsi_refocus.geometry import Region
 from wsi_refocus.ngff.store import read_level
-from wsi_refocus.pipeline.refocus import refocus_slide
+from wsi_refocus.viewing.mounts import FolderMount
 from wsi_refocus.viewing.neuroglancer import Scene, open_viewer, scene_state
 from wsi_refocus.viewing.scene import served_scene
-from wsi_refocus.viewing.server import FolderMount, StoreServer
+from wsi_refocus.viewing.server import StoreServer
 
 pytestmark = [pytest.mark.viewers, pytest.mark.timeout(600)]
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PICTURES = ROOT / "build" / "viewers"
-SAMPLE = ROOT / "sample_slides" / "cmu-1-two-shot.ome.tiff"
 MAX_DIFFERENCE = 4.0
 """Mean difference in grey levels between screen and slide, both smoothed: viewers resample differently."""
 SMOOTHING = (3, 3, 0)
@@ -34,16 +34,9 @@ SMOOTHING = (3, 3, 0)
 Pixels = NDArray[np.uint8]
 
 
-@pytest.fixture(scope="module", params=["0.5", "0.4"])
-def output(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("viewers") / f"sample-{request.param}.ome.zarr"
-    refocus_slide(SAMPLE, output=folder, method="mean", ngff=request.param)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def scene(output: Path) -> Iterator[Scene]:
-    with served_scene(output) as (_, served):
+    with served_scene(output) as served:
         yield served
 
 
@@ -101,8 +94,10 @@ def _scale(scene: Scene) -> NDArray[np.float64]:
     return 4 / scene_state(scene)["crossSectionScale"] * np.array([0.99, 1.0, 1.01])
 
 
-def test_neuroglancer_shows_the_result(output: Path, scene: Scene, expected: Pixels) -> None:
-    screen = _neuroglancer(scene, {"result"}, f"neuroglancer-{output.name}")
+def test_view_shows_the_result_in_neuroglancer(output: Path, scene: Scene, expected: Pixels) -> None:
+    """As a user sees it: the command prints an address, and a browser opens it."""
+    with viewing(output, "--no-browser") as (address, _):
+        screen = screenshot(address, f"neuroglancer-{output.name}")
     assert_shown(screen, expected, _scale(scene))
 
 
@@ -135,25 +130,3 @@ def test_vizarr_shows_the_result(output: Path, expected: Pixels, tmp_path: Path)
         (site / "api" / "datasets" / "1").write_text(json.dumps(dataset))
         screen = screenshot(f"{server.address}/site/index.html", f"vizarr-{output.name}")
     assert_shown(screen, expected, np.arange(0.85, 1.05, 0.01))
-
-
-READ_IN_NAPARI = """
-import json, sys
-import numpy as np
-from napari_ome_zarr import napari_get_reader
-layers = napari_get_reader(sys.argv[1])(sys.argv[1])
-data, keywords, kind = layers[0]
-first = data[0] if isinstance(data, list) else data
-print(json.dumps({"kind": kind, "shape": list(first.shape), "levels": len(data), "axis": keywords.get("channel_axis"),
-  "scale": [float(each) for each in keywords["scale"]], "mean": float(np.asarray(data[-1]).mean())}))
-"""
-
-
-def test_napari_reads_the_result(output: Path) -> None:
-    python = HERE / "napari" / "bin" / "python"
-    done = subprocess.run([python, "-c", READ_IN_NAPARI, output], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    read = json.loads(done.stdout.splitlines()[-1])
-    assert (read["kind"], read["shape"], read["levels"], read["axis"]) == ("image", [3, 2967, 2220], 4, 0)
-    assert read["scale"] == pytest.approx([0.499, 0.499])
-    assert read["mean"] == pytest.approx(read_level(output, 3, Region(0, 0, 371, 278)).mean(), abs=1)

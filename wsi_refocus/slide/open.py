@@ -103,7 +103,7 @@ def open_slide(
     PlanePairError
         If two files differ in size, mpp or tissue, or one of them has several planes.
     UsageError
-        If ``mpp`` is not positive, or ``z_um`` has not one height a plane.
+        If ``mpp`` is not positive and finite, or ``z_um`` has not one finite height a plane, each another.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -58,19 +59,25 @@ class SlideReader(ABC):
         Raises
         ------
         UsageError
-            If ``mpp`` is not positive or ``z_um`` has not one height a plane.
+            If ``mpp`` is not positive and finite, or ``z_um`` has not one finite height a plane, each another.
         """
         info = self._info
         notes = list(info.notes)
         if mpp is not None:
-            if not min(mpp) > 0:
-                raise UsageError(f"{self.name}: mpp must be larger than 0, not {mpp[0]:g}, {mpp[1]:g}")
+            if not all(0 < each < math.inf for each in mpp):
+                raise UsageError(f"{self.name}: mpp must be a number larger than 0, not {mpp[0]:g}, {mpp[1]:g}")
             notes.append(f"mpp {mpp[0]:g}, {mpp[1]:g} (y, x) was given as an option{_instead(info.mpp)}")
             info = replace(info, mpp=mpp)
         if z_um is not None:
             if len(z_um) != len(info.planes):
                 raise UsageError(
                     f"{self.name}: has {len(info.planes)} focal planes, but {len(z_um)} heights were given"
+                )
+            known = [z for z in z_um if z is not None]
+            if not all(map(math.isfinite, known)) or len(set(known)) < len(known):
+                raise UsageError(
+                    f"{self.name}: the heights {', '.join(f'{z:g}' for z in known)} are no planes of their own; "
+                    "give each plane another height in µm"
                 )
             notes.append("the heights of the planes were given as an option")
             planes = tuple(FocalPlane(index, z) for index, z in enumerate(z_um))

@@ -7,20 +7,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsi_refocus.errors import MissingExtraError
-from wsi_refocus.viewing.server import LOOPBACK
+from wsi_refocus.ngff.quality_image import DECISIONS
+from wsi_refocus.viewing.server import LOOPBACK, port_error
+
+DECISION_COLOURS = {
+    "refocused": ("green", (0.1, 0.65, 0.2)),
+    "kept": ("yellow", (0.95, 0.75, 0.1)),
+    "background": ("grey", (0.55, 0.55, 0.55)),
+    "flagged": ("red", (0.85, 0.1, 0.1)),
+}
+"""Name and RGB of the colour that the layer ``decision`` gives to each decision."""
 
 _RGB = """void main() {
   emitRGB(vec3(toNormalized(getDataValue(0)), toNormalized(getDataValue(1)), toNormalized(getDataValue(2))));
 }
 """
 _DECISION = """#uicontrol float opacity slider(min=0, max=1, default=0.35)
-void main() {
+void main() {{
   float decision = getDataValue();
-  vec3 colour = decision > 3.5 ? vec3(0.85, 0.1, 0.1) : decision > 2.5 ? vec3(0.1, 0.65, 0.2)
-    : decision > 1.5 ? vec3(0.95, 0.75, 0.1) : vec3(0.55, 0.55, 0.55);
-  emitRGBA(vec4(colour, decision < 0.5 ? 0.0 : opacity));
-}
+  vec4 colour = vec4(0.0);
+{cases}
+  emitRGBA(colour);
+}}
 """
+_CASE = "  if (abs(decision - {code}.0) < 0.5) colour = vec4({red}, {green}, {blue}, opacity);"
 _MEASURE = """#uicontrol float opacity slider(min=0, max=1, default=0.5)
 #uicontrol invlerp measure(range=[{low}, {high}])
 void main() {{
@@ -104,12 +114,26 @@ def scene_state(scene: Scene) -> dict[str, Any]:
 
 
 def open_viewer(scene: Scene, port: int = 0) -> Any:
-    """Serve Neuroglancer's client on loopback with a scene; `get_viewer_url` of what comes back is its address.
+    """Serve Neuroglancer's client on loopback with a scene.
+
+    Parameters
+    ----------
+    scene
+        What to show.
+    port
+        Port of the client; 0 for a free one. The first call of a process decides.
+
+    Returns
+    -------
+    neuroglancer.Viewer
+        Its ``get_viewer_url`` gives the address; it lives as long as somebody holds it.
 
     Raises
     ------
     MissingExtraError
         If the package ``neuroglancer`` is not installed.
+    UsageError
+        If the port cannot be used.
     """
     try:
         import neuroglancer
@@ -118,7 +142,10 @@ def open_viewer(scene: Scene, port: int = 0) -> Any:
             'Neuroglancer is not installed; run pip install "wsi-refocus[view]", or use --serve'
         ) from None
     neuroglancer.set_server_bind_address(LOOPBACK, port)
-    viewer = neuroglancer.Viewer()
+    try:
+        viewer = neuroglancer.Viewer()
+    except OSError as error:
+        raise port_error(port, error) from error
     viewer.set_state(scene_state(scene))
     return viewer
 
@@ -136,11 +163,18 @@ def _measure_layer(number: int, measure: Measure, address: str, cell_um: tuple[f
         "source": {"url": f"{address}|zarr:", "transform": {"outputDimensions": _dimensions("c'", cell_um)}},
         "localDimensions": {"c'": [1, ""]},
         "localPosition": [number],
-        "shader": _DECISION if measure.name == "decision" else _MEASURE.format(low=measure.low, high=high),
+        "shader": _decision_shader() if measure.name == "decision" else _MEASURE.format(low=measure.low, high=high),
         "opacity": 1,
         "blend": "default",
         "visible": False,
     }
+
+
+def _decision_shader() -> str:
+    cases = []
+    for name, (_, (red, green, blue)) in DECISION_COLOURS.items():
+        cases.append(_CASE.format(code=DECISIONS[name], red=red, green=green, blue=blue))
+    return _DECISION.format(cases="\n".join(cases))
 
 
 def _dimensions(channel: str, spacing_um: tuple[float, float]) -> dict[str, list[float | str]]:

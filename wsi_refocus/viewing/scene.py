@@ -9,13 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wsi_refocus.errors import OutputError, RefocusError
+from wsi_refocus.errors import OutputError, RefocusError, SlideError
 from wsi_refocus.geometry import Region
+from wsi_refocus.ngff.documents import read_attributes
 from wsi_refocus.ngff.metadata import is_finished, read_provenance
+from wsi_refocus.ngff.quality_image import QUALITY_GROUP
 from wsi_refocus.slide.open import SlideSpec
+from wsi_refocus.slide.source import SlideSource
 from wsi_refocus.slide.window import WindowedSource
+from wsi_refocus.viewing.mounts import FolderMount, Mount
 from wsi_refocus.viewing.neuroglancer import Measure, Scene
-from wsi_refocus.viewing.server import FolderMount, Mount, StoreServer
+from wsi_refocus.viewing.server import StoreServer
 from wsi_refocus.viewing.virtual_zarr import PlaneMount
 
 logger = logging.getLogger(__name__)
@@ -40,8 +44,8 @@ def require_finished(output: Path) -> None:
 
 
 @contextlib.contextmanager
-def served_scene(output: Path, port: int = 0) -> Iterator[tuple[StoreServer, Scene]]:
-    """Serve an output and the planes it was made of.
+def served_store(output: Path, port: int = 0) -> Iterator[str]:
+    """Serve an output alone, for any viewer.
 
     Parameters
     ----------
@@ -52,70 +56,126 @@ def served_scene(output: Path, port: int = 0) -> Iterator[tuple[StoreServer, Sce
 
     Yields
     ------
-    server : StoreServer
-        Serves until the context ends.
-    scene : Scene
-        What to show.
+    str
+        Address of the output, while the context lasts.
 
     Raises
     ------
     OutputError
         If the output is not finished.
+    UsageError
+        If the port cannot be used.
     """
     require_finished(output)
-    provenance = read_provenance(output)
+    with StoreServer({RESULT: FolderMount(output)}, port) as server:
+        yield f"{server.address}/{RESULT}/"
+
+
+@contextlib.contextmanager
+def served_scene(output: Path, port: int = 0) -> Iterator[Scene]:
+    """Serve an output and the planes it was made of.
+
+    Planes whose file is gone or has changed are left out, with a warning.
+
+    Parameters
+    ----------
+    output
+        Folder of a finished output.
+    port
+        Port of the server; 0 for a free one.
+
+    Yields
+    ------
+    Scene
+        What to show, while the context lasts.
+
+    Raises
+    ------
+    OutputError
+        If the output is not finished.
+    UsageError
+        If the port cannot be used.
+    """
+    require_finished(output)
     with contextlib.ExitStack() as stack:
         mounts: dict[str, Mount] = {RESULT: FolderMount(output)}
-        planes = _mount_planes(provenance, mounts, stack)
+        planes = _mount_planes(read_provenance(output), mounts, stack)
         server = stack.enter_context(StoreServer(mounts, port))
-        yield server, _scene(output, server.address, planes)
+        yield _scene(output, server.address, planes)
 
 
 def _mount_planes(provenance: dict[str, Any], mounts: dict[str, Mount], stack: contextlib.ExitStack) -> list[str]:
     """Mount the input planes where their files still are; returns their names."""
-    source, names = provenance["source"], []
-    settings = provenance["settings"]
     try:
-        slide = SlideSpec(tuple(source["paths"]), settings["mpp"]).open()
-        region = None if source["region"] is None else Region(*source["region"])
-        window = stack.enter_context(WindowedSource(slide, source["level"], region))
+        source = stack.enter_context(_source_of(provenance))
     except RefocusError as error:
         logger.warning("the input planes are not shown: %s", error)
         return []
+    names = []
     for plane in provenance["planes"]["indices"]:
         name = f"plane-{plane}"
-        mounts[name] = PlaneMount(window, plane)
+        mounts[name] = PlaneMount(source, plane, _offset(provenance, plane))
         names.append(name)
     return names
 
 
+def _source_of(provenance: dict[str, Any]) -> SlideSource:
+    """Open the part of the slide that an output was made of.
+
+    Raises
+    ------
+    SlideError
+        If it is no longer there, or no longer the same.
+    """
+    source = provenance["source"]
+    spec = SlideSpec(tuple(source["paths"]), provenance["settings"]["mpp"])
+    if list(spec.fingerprint()) != source["fingerprints"]:
+        raise SlideError(f"{' and '.join(spec.paths)}: changed since the run; put the slide back to see its planes")
+    region = None if source["region"] is None else Region(*source["region"])
+    with contextlib.ExitStack() as opening:
+        slide = opening.enter_context(spec.open())
+        window = WindowedSource(slide, source["level"], region)
+        opening.pop_all()
+    return window
+
+
+def _offset(provenance: dict[str, Any], plane: int) -> tuple[float, float]:
+    """How far (y, x) in pixels a plane has to be moved to lie on the output's grid, as a whole."""
+    alignment = provenance["alignment"]
+    if plane == alignment["grid_of_plane"]:
+        return 0.0, 0.0
+    # what lies at p of the first plane lies at p + shift of the second
+    sign = 1.0 if plane == provenance["planes"]["indices"][0] else -1.0
+    shift_y, shift_x = alignment["shift_px"]
+    return sign * shift_y, sign * shift_x
+
+
 def _scene(output: Path, address: str, planes: list[str]) -> Scene:
-    image = _attributes(output)
-    scale = image["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"]
-    quality = _attributes(output / "quality")
-    cell = quality["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"]
-    measures = [
-        Measure(channel["label"], channel["window"]["start"], channel["window"]["end"])
-        for channel in quality["omero"]["channels"]
-    ]
+    spacing = _spacing(_attributes(output))
+    quality = _attributes(output / QUALITY_GROUP)
+    channels = quality["omero"]["channels"] if quality else []
     return Scene(
         result=f"{address}/{RESULT}/",
         shots=[(name, f"{address}/{name}/") for name in planes],
-        quality=f"{address}/{RESULT}/quality/",
-        measures=measures,
-        mpp=(scale[1], scale[2]),
-        cell_um=(cell[1], cell[2]),
+        quality=f"{address}/{RESULT}/{QUALITY_GROUP}/" if quality else None,
+        measures=[Measure(each["label"], each["window"]["start"], each["window"]["end"]) for each in channels],
+        mpp=spacing,
+        cell_um=_spacing(quality) if quality else spacing,
         size=_shape(output),
     )
 
 
 def _attributes(group: Path) -> dict[str, Any]:
-    """OME attributes of a group of either version."""
-    if (group / "zarr.json").is_file():
-        attributes: dict[str, Any] = json.loads((group / "zarr.json").read_text())["attributes"]["ome"]
-    else:
-        attributes = json.loads((group / ".zattrs").read_text())
-    return attributes
+    """OME attributes of a group of either version; none if the group is not whole."""
+    attributes = read_attributes(group) or {}
+    content: dict[str, Any] = attributes.get("ome", attributes)
+    return content
+
+
+def _spacing(image: dict[str, Any]) -> tuple[float, float]:
+    """µm per pixel (y, x) of an image's finest level."""
+    _, y, x = image["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"]
+    return y, x
 
 
 def _shape(output: Path) -> tuple[int, int]:

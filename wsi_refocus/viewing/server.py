@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import mimetypes
 import re
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
-from typing import Protocol, Self
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
+from wsi_refocus.errors import RefocusError, UsageError
+from wsi_refocus.viewing.mounts import Mount
+
+logger = logging.getLogger(__name__)
+
 LOOPBACK = "127.0.0.1"
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
-
-
-class Mount(Protocol):
-    """Something that holds content under keys."""
-
-    def size(self, key: str) -> int | None:
-        """Length in bytes of what lies under a key; None if there is nothing."""
-        ...
-
-    def read(self, key: str, start: int, stop: int) -> bytes:
-        """Bytes ``start`` to ``stop`` of what lies under a key."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class FolderMount:
-    """Files of a folder; nothing outside it, whatever the key says.
-
-    Attributes
-    ----------
-    folder : Path
-        The folder.
-    """
-
-    folder: Path
-
-    def size(self, key: str) -> int | None:
-        """Length of a file; None for what is absent, no file, or outside the folder."""
-        path = self._path(key)
-        return path.stat().st_size if path is not None and path.is_file() else None
-
-    def read(self, key: str, start: int, stop: int) -> bytes:
-        """Part of a file."""
-        path = self._path(key)
-        if path is None:
-            raise FileNotFoundError(key)
-        with path.open("rb") as file:
-            file.seek(start)
-            return file.read(stop - start)
-
-    def _path(self, key: str) -> Path | None:
-        root = self.folder.resolve()
-        path = (root / key).resolve()
-        return path if path.is_relative_to(root) else None
+_POLL = 0.05
+"""Seconds until a server notices that it is to stop."""
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})$")
 
 
 class StoreServer:
@@ -72,14 +35,21 @@ class StoreServer:
         Port; 0 for a free one.
     host
         Address to bind to.
+
+    Raises
+    ------
+    UsageError
+        If the port cannot be used.
     """
 
     def __init__(self, mounts: Mapping[str, Mount], port: int = 0, host: str = LOOPBACK) -> None:
         handler = type("Handler", (_Handler,), {"mounts": dict(mounts)})
-        self._server = ThreadingHTTPServer((host, port), handler)
-        self._server.daemon_threads = True
+        try:
+            self._server = _Server((host, port), handler)
+        except OSError as error:
+            raise port_error(port, error) from error
         self.address = f"http://{host}:{self._server.server_address[1]}"
-        self._thread = Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(_POLL,), daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -93,6 +63,19 @@ class StoreServer:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def port_error(port: int, cause: OSError) -> UsageError:
+    """One clear line for a port that cannot be bound."""
+    return UsageError(f"port {port} cannot be used ({cause.strerror or cause}); choose another --port, or 0 for any")
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Viewers drop requests whenever somebody pans; that is no error."""
+        logger.debug("a request from %s ended early: %s", client_address, sys.exception())
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -128,16 +111,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._head(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, 0, {"Content-Range": f"bytes */{size}"})
             return
         start, stop, partial = wanted
+        try:
+            content = mount.read(key, start, stop) if body else b""
+        except (RefocusError, OSError) as error:
+            logger.warning("%s cannot be shown: %s", self.path, error)
+            self._head(HTTPStatus.INTERNAL_SERVER_ERROR, 0)
+            return
         extra = {"Content-Type": mimetypes.guess_type(key)[0] or "application/octet-stream"}
         if partial:
             extra["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
         self._head(HTTPStatus.PARTIAL_CONTENT if partial else HTTPStatus.OK, stop - start, extra)
-        if body:
-            self.wfile.write(mount.read(key, start, stop))
+        self.wfile.write(content)
 
     def _head(self, status: HTTPStatus, length: int, extra: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", str(length))
+        if status is not HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", str(length))
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Access-Control-Allow-Origin", "*")
         self.send_header("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
@@ -165,9 +154,10 @@ def requested_range(header: str | None, size: int) -> tuple[int, int, bool] | No
         None where nothing of the range exists.
     """
     found = _RANGE.match(header) if header else None
-    if found is None or found.groups() == ("", ""):
+    first, last = found.groups() if found else ("", "")
+    backwards = first and last and int(first) > int(last)
+    if not (first or last) or backwards:
         return 0, size, False
-    first, last = found.groups()
     if not first:
         start, stop = max(0, size - int(last)), size
     else:

@@ -13,7 +13,7 @@ from wsi_refocus.geometry import Region
 from wsi_refocus.slide.source import SlideSource
 
 CHUNK = 512
-_CHUNK_KEY = re.compile(r"(\d+)/0/(\d+)/(\d+)$")
+_CHUNK_KEY = re.compile(r"([0-9]{1,9})/0/([0-9]{1,9})/([0-9]{1,9})")
 
 
 class PlaneMount:
@@ -25,11 +25,14 @@ class PlaneMount:
         The open slide.
     plane
         Index of the focal plane.
+    offset_px
+        How far (y, x) the plane is moved, in pixels of level 0; its pixels stay as they were captured.
     """
 
-    def __init__(self, source: SlideSource, plane: int) -> None:
+    def __init__(self, source: SlideSource, plane: int, offset_px: tuple[float, float] = (0.0, 0.0)) -> None:
         self._source = source
         self._plane = plane
+        self._offset = offset_px
         self._documents = {key: json.dumps(content).encode() for key, content in self._describe().items()}
         self._chunk = lru_cache(maxsize=64)(self._read_chunk)
 
@@ -40,13 +43,19 @@ class PlaneMount:
         return None if self._place(key) is None else 3 * CHUNK * CHUNK
 
     def read(self, key: str, start: int, stop: int) -> bytes:
-        """Part of a document or chunk."""
+        """Part of a document or chunk.
+
+        Raises
+        ------
+        CorruptRegionError
+            If the slide's pixels cannot be decoded.
+        """
         content = self._documents.get(key)
         return (self._chunk(key) if content is None else content)[start:stop]
 
     def _place(self, key: str) -> tuple[int, Region] | None:
         """Level and pixels of a chunk; None if the slide has no such chunk."""
-        found = _CHUNK_KEY.match(key)
+        found = _CHUNK_KEY.fullmatch(key)
         if found is None:
             return None
         level, iy, ix = (int(part) for part in found.groups())
@@ -75,8 +84,10 @@ class PlaneMount:
         for number, level in enumerate(info.levels):
             down_y, down_x = info.size.height / level.size.height, info.size.width / level.size.width
             scale = [1.0, mpp_y * down_y, mpp_x * down_x]
-            middle = [0.0, mpp_y * (down_y - 1) / 2, mpp_x * (down_x - 1) / 2]
-            transformations = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": middle}]
+            # a coarse pixel's middle lies between those of the fine pixels that it is made of
+            first_y, first_x = self._offset[0] + (down_y - 1) / 2, self._offset[1] + (down_x - 1) / 2
+            first = [0.0, mpp_y * first_y, mpp_x * first_x]
+            transformations = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": first}]
             datasets.append({"path": str(number), "coordinateTransformations": transformations})
             documents[f"{number}/.zarray"] = {
                 "zarr_format": 2,
