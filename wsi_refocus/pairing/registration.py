@@ -200,19 +200,15 @@ def _overlap(fixed: NDArray[Pixel], moving: NDArray[Pixel], dy: int, dx: int) ->
 
 def _spectrum(density: Real) -> NDArray[np.complex64]:
     """Spectrum of a window without its mean, tapered."""
-    from scipy import fft
-
     taper = _taper(*density.shape)
     mean = np.float32(np.vdot(density, taper) / taper.sum())
-    return np.asarray(fft.rfft2((density - mean) * taper), dtype=np.complex64)
+    return np.asarray(np.fft.rfft2((density - mean) * taper), dtype=np.complex64)
 
 
 def _whole_shift(one: Real, other: Real, reach: int) -> tuple[int, int]:
     """Shift in whole reduced pixels at the maximum of the low-pass correlation."""
-    from scipy import fft
-
     band = _band(one.shape[0], one.shape[1], SCALES_PX[_COMPARED] / REDUCTION)
-    correlation = fft.irfft2(np.conj(_spectrum(one)) * _spectrum(other) * band.half, s=one.shape)
+    correlation = np.fft.irfft2(np.conj(_spectrum(one)) * _spectrum(other) * band.half, s=one.shape)
     steps = np.r_[0 : reach + 1, -reach:0]
     iy, ix = divmod(int(correlation[np.ix_(steps, steps)].argmax()), len(steps))
     return int(steps[iy]), int(steps[ix])

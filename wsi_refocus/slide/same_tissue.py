@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft2, rfft2
-from scipy.ndimage import gaussian_filter
 
 from wsi_refocus.errors import PlanePairError
 from wsi_refocus.slide.source import SlideSource
@@ -65,6 +63,8 @@ def best_correlation(first: NDArray[np.float32], second: NDArray[np.float32]) ->
     float
         Between -1 and 1.
     """
+    from scipy.fft import irfft2, rfft2
+
     height, width = first.shape
     padded = (2 * height, 2 * width)
     product = irfft2(np.conj(rfft2(first, padded)) * rfft2(second, padded), padded)
@@ -76,6 +76,8 @@ def best_correlation(first: NDArray[np.float32], second: NDArray[np.float32]) ->
 
 def _detail(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Luminance without its slow course: that of two pieces of tissue in the middle of two slides agrees."""
+    from scipy.ndimage import gaussian_filter
+
     luminance = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     smooth = gaussian_filter(luminance, 0.7)
     detail: NDArray[np.float32] = smooth - gaussian_filter(luminance, _DETAIL)
