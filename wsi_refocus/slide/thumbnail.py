@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from wsi_refocus.geometry import Region, Size
+from wsi_refocus.geometry import Region
 from wsi_refocus.slide.source import SlideSource
 
 COARSEST = 64
