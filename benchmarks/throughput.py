@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from statistics import median
+from unittest.mock import patch
 
 from tests.support.two_shot import write_large_ome_tiff
 from wsi_refocus.config import make_settings
@@ -26,7 +28,11 @@ from wsi_refocus.tiling.grid import TileGrid
 
 EDGE = 8192
 RUNS = 2
+ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(2**28), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
 Shapes = list[tuple[int, int]]
+
+_ready: Barrier
+"""Where the processes of the bare forward pass wait for one another."""
 
 
 class Stopwatch(Silence):
@@ -86,22 +92,38 @@ def tile_shapes(slide: str) -> Shapes:
 
 
 def bare_seconds(shapes: Shapes, workforce: Workforce) -> float:
-    """Wall time of the forward passes alone, spread over as many processes and threads as a run has."""
+    """Wall time of the forward passes alone, over as many processes and threads as a run has.
+
+    The network, its layout in memory, the number of threads and the settings of the allocator are those of the
+    run; start-up, weights and a first pass are not counted. The clock runs from when all processes are ready to
+    when the last has ended.
+    """
+    spawned = get_context("spawn")
+    ready = spawned.Barrier(workforce.workers)
     parts = [shapes[number :: workforce.workers] for number in range(workforce.workers)]
-    with ProcessPoolExecutor(workforce.workers, get_context("spawn")) as pool:
-        list(pool.map(_forward, [Counter(shapes).most_common(1)[0][:1]] * workforce.workers, [1] * workforce.workers))
-        began = time.perf_counter()
-        list(pool.map(_forward, parts, [workforce.threads] * workforce.workers))
-        return time.perf_counter() - began
+    with (
+        patch.dict(os.environ, ALLOCATOR),
+        ProcessPoolExecutor(workforce.workers, spawned, _meet_at, (ready,)) as pool,
+    ):
+        return max(pool.map(_forward, parts, [workforce.threads] * workforce.workers))
 
 
-def _forward(shapes: Shapes, threads: int) -> None:
+def _meet_at(barrier: Barrier) -> None:
+    global _ready
+    _ready = barrier
+
+
+def _forward(shapes: Shapes, threads: int) -> float:
+    """Seconds of this process's share."""
     import torch
 
     from wsi_refocus.network.checkpoint import load_network
     from wsi_refocus.network.device import one_thread
+    from wsi_refocus.network.folding import fold_batch_normalisation
 
-    network = load_network(default_checkpoint()).to(memory_format=torch.channels_last)
+    network = load_network(default_checkpoint())
+    fold_batch_normalisation(network)
+    network.to(memory_format=torch.channels_last)
     inputs = {shape: torch.rand(1, 3, *shape).to(memory_format=torch.channels_last) for shape in set(shapes)}
 
     def one(shape: tuple[int, int]) -> None:
@@ -109,4 +131,8 @@ def _forward(shapes: Shapes, threads: int) -> None:
             network(inputs[shape], inputs[shape])
 
     with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(one, shapes[:threads]))
+        _ready.wait()
+        began = time.perf_counter()
         list(pool.map(one, shapes))
+    return time.perf_counter() - began

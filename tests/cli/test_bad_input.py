@@ -122,11 +122,11 @@ def test_bad_slides_and_weights(make: Callable[[Path], list[str | Path]], way_ou
     assert not output.exists()
 
 
-def _run(folder: Path, output: Path, **options: object) -> "subprocess.CompletedProcess[str]":
+def _run(folder: Path, output: Path, prepare: Callable[[], None] | None = None) -> "subprocess.CompletedProcess[str]":
     slide = folder / "two.ome.tiff"
     if not slide.exists():
         write_ome_tiff(slide, _planes(size=700), compression="deflate")
-    return call("run", slide, "--method", "mean", "-o", output, "--workers", "0", "-q", **options)
+    return call("run", slide, "--method", "mean", "-o", output, "--workers", "0", "-q", prepare=prepare)
 
 
 def _one_line(done: "subprocess.CompletedProcess[str]", name: str) -> None:
@@ -157,7 +157,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
     output = tmp_path / "out.ome.zarr"
-    _one_line(_run(tmp_path, output, preexec_fn=limit), "out.ome.zarr")
+    _one_line(_run(tmp_path, output, prepare=limit), "out.ome.zarr")
     assert not (output / "zarr.json").exists()
     assert _run(tmp_path, output).returncode == 0
 
