@@ -21,9 +21,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         slide = write_large_ome_tiff(folder / "slide.ome.tiff", EDGE)
-        ours = [scripts / "wsi-refocus", "run", slide, "-o", folder / "ours", "--method", "sharpest", "-q"]
-        theirs = [scripts / "ngff-zarr", "-q", "-i", slide, "-o", folder / "theirs.ome.zarr", "-c", "512", "-m",
-                  "dask_bin_shrink"]  # fmt: skip
+        ours: list[str | Path] = [scripts / "wsi-refocus", "run", slide, "-o", folder / "ours"]
+        ours += ["--method", "sharpest", "-q"]
+        theirs: list[str | Path] = [scripts / "ngff-zarr", "-q", "-i", slide, "-o", folder / "theirs.ome.zarr"]
+        theirs += ["-c", "512", "-m", "dask_bin_shrink"]
         costs: dict[str, list[Cost]] = {"wsi-refocus": [], "ngff-zarr": []}
         for _ in range(RUNS):
             for name, command in (("wsi-refocus", ours), ("ngff-zarr", theirs)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +11,28 @@ from pathlib import Path
 
 import psutil
 
-EVERY = 0.05
+EVERY = 0.1
 """Seconds between two looks at the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a command took: seconds of wall time, and the largest sum of resident memory in MiB."""
+    """What a command took, and what it said.
+
+    Attributes
+    ----------
+    seconds : float
+        Wall time.
+    peak_mb : float
+        Largest sum, over the processes that lived at once, of resident memory in MiB; pages that several of them
+        share count for each.
+    output : str
+        Standard output.
+    """
 
     seconds: float
     peak_mb: float
+    output: str
 
 
 def cost_of(command: Sequence[str | Path]) -> Cost:
@@ -30,24 +43,32 @@ def cost_of(command: Sequence[str | Path]) -> Cost:
     RuntimeError
         If it fails.
     """
-    began = time.perf_counter()
-    with subprocess.Popen(
-        [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as process:
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
+        began = time.perf_counter()
+        process = subprocess.Popen([str(part) for part in command], stdout=said, stderr=errors)
         peak = 0.0
         while process.poll() is None:
             peak = max(peak, _resident_mb(process.pid))
             time.sleep(EVERY)
         seconds = time.perf_counter() - began
-        errors = b"" if process.stderr is None else process.stderr.read()
-    if process.returncode:
-        raise RuntimeError(f"{command[0]} ended with {process.returncode}: {errors.decode()[-500:]}")
-    return Cost(seconds, peak)
+        said.seek(0)
+        errors.seek(0)
+        if process.returncode:
+            raise RuntimeError(f"{command[0]} ended with {process.returncode}: {errors.read().decode()[-500:]}")
+        return Cost(seconds, peak, said.read().decode())
 
 
 def _resident_mb(number: int) -> float:
+    """Resident memory of a process and its descendants; 0 for what ends while it is looked at."""
+    total = 0
     try:
         top = psutil.Process(number)
-        return sum(each.memory_info().rss for each in (top, *top.children(recursive=True))) / 2**20
+        processes = [top, *top.children(recursive=True)]
     except psutil.NoSuchProcess:
         return 0.0
+    for process in processes:
+        try:
+            total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total / 2**20

@@ -14,9 +14,10 @@ from unittest.mock import patch
 
 from tests.support.two_shot import write_large_ome_tiff
 from wsi_refocus.config import make_settings
+from wsi_refocus.geometry import Size
 from wsi_refocus.methods import make_method
 from wsi_refocus.network.zoo import default_checkpoint
-from wsi_refocus.pipeline.cluster import Workforce
+from wsi_refocus.pipeline.cluster import ALLOCATOR, Workforce
 from wsi_refocus.pipeline.compose import planned_jobs
 from wsi_refocus.pipeline.engine import LocalEngine
 from wsi_refocus.pipeline.prepare import prepare, view_of
@@ -26,10 +27,9 @@ from wsi_refocus.pipeline.refocus import refocus_slide
 from wsi_refocus.pipeline.survey import survey_slide
 from wsi_refocus.tiling.grid import TileGrid
 
-EDGE = 8192
+EDGE = 12_288
 RUNS = 2
-ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(2**28), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
-Shapes = list[tuple[int, int]]
+Shapes = list[Size]
 
 _ready: Barrier
 """Where the processes of the bare forward pass wait for one another."""
@@ -64,7 +64,7 @@ def main() -> None:
         for number in range(RUNS):
             bare.append(bare_seconds(shapes, workforce))
             watch = Stopwatch()
-            summary = refocus_slide(slide, output=folder / f"out-{number}", progress=watch)
+            summary = refocus_slide(slide, output=folder / f"out-{number}", progress=watch, device="cpu")
             stage.append(watch.seconds)
             whole.append(summary.seconds)
     print(
@@ -78,7 +78,7 @@ def main() -> None:
 
 def tile_shapes(slide: str) -> Shapes:
     """Shape of every tile that a run predicts, twice where it predicts both orders."""
-    settings = make_settings()
+    settings = make_settings(device="cpu")
     view = view_of(slide, None, settings)
     with view.open() as source:
         job = prepare(view, source, settings)
@@ -88,7 +88,7 @@ def tile_shapes(slide: str) -> Shapes:
     method = make_method(job.method)
     grid = TileGrid(settings.tile, method.halo, method.stride)
     regions = (job.layout.shard_region(index) for index in job.layout.shards)
-    return [tuple(tile.outer.size) for region in regions for tile, _ in planned_jobs(region, record.decisions(), grid)]
+    return [tile.outer.size for region in regions for tile, _ in planned_jobs(region, record.decisions(), grid)]
 
 
 def bare_seconds(shapes: Shapes, workforce: Workforce) -> float:
@@ -102,7 +102,7 @@ def bare_seconds(shapes: Shapes, workforce: Workforce) -> float:
     ready = spawned.Barrier(workforce.workers)
     parts = [shapes[number :: workforce.workers] for number in range(workforce.workers)]
     with (
-        patch.dict(os.environ, ALLOCATOR),
+        patch.dict(os.environ, {name: str(value) for name, value in ALLOCATOR.items()}),
         ProcessPoolExecutor(workforce.workers, spawned, _meet_at, (ready,)) as pool,
     ):
         return max(pool.map(_forward, parts, [workforce.threads] * workforce.workers))
@@ -123,10 +123,10 @@ def _forward(shapes: Shapes, threads: int) -> float:
 
     network = load_network(default_checkpoint())
     fold_batch_normalisation(network)
-    network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     inputs = {shape: torch.rand(1, 3, *shape).to(memory_format=torch.channels_last) for shape in set(shapes)}
 
-    def one(shape: tuple[int, int]) -> None:
+    def one(shape: Size) -> None:
         with one_thread(), torch.inference_mode():
             network(inputs[shape], inputs[shape])
 

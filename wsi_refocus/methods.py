@@ -24,11 +24,14 @@ class MethodSpec:
         Path of a checkpoint; None for the bundled one of methods that have one.
     device : str
         ``cpu``, ``cuda`` or ``cuda:N``.
+    threads : int
+        Tiles that it may restore at once on the CPU; the result does not depend on it.
     """
 
     name: str
     checkpoint: str | None = None
     device: str = "cpu"
+    threads: int = 1
 
 
 class Method(Protocol):
@@ -130,6 +133,8 @@ def resolve_device(device: str, method: str) -> str:
         if device not in ("cpu", "auto"):
             raise UsageError(f"the method {method} runs on the CPU only; choose --device cpu or auto")
         return "cpu"
+    if device == "cpu":
+        return device
     from wsi_refocus.network.device import resolve_device as resolve_for_network
 
     return resolve_for_network(device)
@@ -153,7 +158,7 @@ def _make_tsva(spec: MethodSpec) -> Method:
     from wsi_refocus.network.zoo import default_checkpoint, find_checkpoint
 
     path = default_checkpoint() if spec.checkpoint is None else find_checkpoint(spec.checkpoint)
-    return NetworkMethod.from_checkpoint(spec.name, path, spec.device)
+    return NetworkMethod.from_checkpoint(spec.name, path, spec.device, spec.threads)
 
 
 def _make_sharpest(spec: MethodSpec) -> Method:

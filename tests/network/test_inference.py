@@ -52,6 +52,7 @@ def test_threads_do_not_change_a_bit():
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda i: method.restore(sharper[i : i + 1], other[i : i + 1]), range(8)))
     assert np.array_equal(np.concatenate(together), alone)
+    assert np.array_equal(NetworkMethod("tsva", random_tsva(), threads=3).restore(sharper, other), alone)
 
 
 def test_cores_of_the_machine_do_not_change_a_bit():

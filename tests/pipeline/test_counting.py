@@ -28,7 +28,7 @@ def test_blocks_are_decoded_about_once(slide: Path, weights: Path, tmp_path: Pat
     record = RunRecord(job.identity, view, (0, 1), job.method, job.layout, settings.tile, survey)
     Journal(tmp_path).begin(record.to_json())
     create_store(tmp_path, record.layout)
-    worker = ShardWorker(str(tmp_path), record)
+    worker = ShardWorker(str(tmp_path), record, threads=2)
     try:
         with opened_files() as opened:
             for index in record.layout.shards:

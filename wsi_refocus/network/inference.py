@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -38,6 +39,8 @@ class NetworkMethod:
         ``cpu``, ``cuda`` or ``cuda:N``.
     checkpoint_sha256
         Hash of the weights' file.
+    threads
+        Tiles predicted at once on the CPU, whoever asks for them.
 
     Raises
     ------
@@ -48,7 +51,12 @@ class NetworkMethod:
     """
 
     def __init__(
-        self, name: str, network: nn.Module, device: str = "cpu", checkpoint_sha256: str | None = None
+        self,
+        name: str,
+        network: nn.Module,
+        device: str = "cpu",
+        checkpoint_sha256: str | None = None,
+        threads: int = 1,
     ) -> None:
         self.name = name
         self.checkpoint_sha256 = checkpoint_sha256
@@ -60,14 +68,14 @@ class NetworkMethod:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._predictor: Predictor
         if self.device == "cpu":
-            self._predictor = CpuPredictor(network)
-            self.batch = 1
+            self._predictor = CpuPredictor(network, threads)
+            self.batch = 2 * threads
         else:
             self._predictor = GpuPredictor(network, torch.device(self.device))
             self.batch = GPU_BATCH
 
     @classmethod
-    def from_checkpoint(cls, name: str, path: str | Path, device: str = "cpu") -> Self:
+    def from_checkpoint(cls, name: str, path: str | Path, device: str = "cpu", threads: int = 1) -> Self:
         """Make a method that runs the network of a checkpoint.
 
         Raises
@@ -76,7 +84,7 @@ class NetworkMethod:
             If the checkpoint cannot be used.
         """
         try:
-            return cls(name, load_network(path), device, checkpoint_sha256(path))
+            return cls(name, load_network(path), device, checkpoint_sha256(path), threads)
         except CheckpointError as error:
             message = str(error)
             raise CheckpointError(message if str(path) in message else f"{path}: {message}") from None
@@ -123,24 +131,34 @@ class Predictor(Protocol):
 
 
 class CpuPredictor:
-    """Predicts tile by tile in the calling thread.
+    """Predicts tile by tile, in threads that all callers share.
+
+    So that a worker computes in as many threads as it has, be it on many shards or on the last one, and reads and
+    writes beside them.
 
     Parameters
     ----------
     network
         Network on the CPU.
+    threads
+        Tiles predicted at once.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, threads: int) -> None:
         self._network = network
+        self._pool = ThreadPoolExecutor(threads, "predict")
 
     def predict(self, sharper: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict a batch of shape (n, height, width, 3) in grey levels."""
         result = np.empty(sharper.shape, np.float32)
-        with one_thread(), torch.inference_mode():
-            for index in range(len(sharper)):
+
+        def tile(index: int) -> None:
+            with one_thread(), torch.inference_mode():
                 restored = self._network(_shot(sharper[index]), _shot(other[index]))
                 result[index] = restored.mul_(255).clamp_(0, 255)[0].permute(1, 2, 0).numpy()
+
+        for done in [self._pool.submit(tile, index) for index in range(len(sharper))]:
+            done.result()
         return result
 
 

@@ -41,12 +41,21 @@ class Engine(Protocol):
         """
         ...
 
+    @property
+    def threads(self) -> int:
+        """Tasks that run at once in one process."""
+        ...
+
+    def warm_up(self, function: Callable[..., object], *arguments: object) -> None:
+        """Begin to call ``function(*arguments)`` once in every process that will run tasks, beside other work."""
+        ...
+
 
 class LocalEngine:
     """Threads of this process: no scheduler, nothing to start; for small slides and for debugging."""
 
     def __init__(self, threads: int) -> None:
-        self.slots = threads
+        self.slots = self.threads = threads
 
     def run(
         self, function: Callable[..., Result], items: Iterable[Item], shared: tuple[Any, ...], retries: int
@@ -71,6 +80,9 @@ class LocalEngine:
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
+    def warm_up(self, function: Callable[..., object], *arguments: object) -> None:
+        """Do nothing: there is no other process to make ready."""
+
 
 class DaskEngine:
     """A Dask cluster. Tasks carry coordinates only, and a bounded window of them is submitted.
@@ -90,6 +102,7 @@ class DaskEngine:
         if not threads:
             raise UsageError("the Dask scheduler has no workers; start some and run again")
         self.slots = sum(threads.values())
+        self.threads = min(threads.values())
 
     def run(
         self, function: Callable[..., Result], items: Iterable[Item], shared: tuple[Any, ...], retries: int
@@ -121,6 +134,13 @@ class DaskEngine:
                     completed.add(submit())
         finally:
             self.client.cancel(list(running))
+
+    def warm_up(self, function: Callable[..., object], *arguments: object) -> None:
+        """Begin to call ``function(*arguments)`` once in every worker, beside other tasks."""
+        from distributed import fire_and_forget
+
+        for worker in self.client.nthreads():
+            fire_and_forget(self.client.submit(function, *arguments, pure=False, workers=[worker]))
 
 
 def _fatal(error: BaseException) -> bool:

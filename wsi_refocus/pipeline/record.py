@@ -7,12 +7,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsi_refocus.config import RunSettings
 from wsi_refocus.geometry import Region, Size
 from wsi_refocus.methods import MethodSpec
 from wsi_refocus.ngff.layout import StoreLayout
@@ -22,6 +21,9 @@ from wsi_refocus.slide.open import SlideSpec
 from wsi_refocus.slide.selection import SelectedPlanes
 from wsi_refocus.slide.source import SlideSource
 from wsi_refocus.slide.window import WindowedSource
+
+if TYPE_CHECKING:  # workers do without, and pydantic takes 0.1 s to import
+    from wsi_refocus.config import RunSettings
 
 
 @dataclass(frozen=True, slots=True)

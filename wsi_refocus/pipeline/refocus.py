@@ -7,12 +7,13 @@ import logging
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from wsi_refocus.config import RunSettings, make_settings
 from wsi_refocus.errors import FailedShardsError, OutputError
-from wsi_refocus.methods import device_count
+from wsi_refocus.methods import MethodSpec, device_count, resolve_device
 from wsi_refocus.ngff.layout import ShardIndex
 from wsi_refocus.ngff.metadata import is_finished
 from wsi_refocus.ngff.store import create_store
@@ -26,7 +27,7 @@ from wsi_refocus.pipeline.progress import Progress, Silence
 from wsi_refocus.pipeline.record import RunRecord
 from wsi_refocus.pipeline.summary import RunSummary, count_decisions, fidelity
 from wsi_refocus.pipeline.survey import survey_reference, survey_slide
-from wsi_refocus.pipeline.worker import ShardReport, refocus_shard, release
+from wsi_refocus.pipeline.worker import ShardReport, refocus_shard, release, warm_up
 from wsi_refocus.tiling.grid import CellGrid
 
 logger = logging.getLogger(__name__)
@@ -114,11 +115,12 @@ def refocus_with(
         stack.callback(release)
         source = stack.enter_context(view.open())
         _check_output(folder, settings.overwrite)
-        job = prepare(view, source, settings)
-        stack.enter_context(_claimed(folder, job, settings.overwrite))
-        gpus = device_count() if job.method.device.startswith("cuda") else 0
-        workforce = Workforce.choose(settings.workers, settings.threads, gpus)
-        runner = stack.enter_context(open_engine(workforce, settings.scheduler))
+        stack.enter_context(_claimed(folder))
+        with ThreadPoolExecutor(1) as beside:
+            starting = beside.submit(_start_engine, stack, settings)
+            job = prepare(view, source, settings)
+            runner = starting.result()
+        _make_way(folder, job, settings.overwrite)
         record = _begin_or_resume(folder, job, settings, runner, progress)
         pixels = _make_shards(folder, record, settings.retries, runner, progress, memory)
         table = finish(folder, job, record, settings, csv, time.monotonic() - began)
@@ -156,23 +158,38 @@ def _check_output(folder: Path, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def _claimed(folder: Path, job: Job, overwrite: bool) -> Iterator[None]:
+def _claimed(folder: Path) -> Iterator[None]:
     """Have the output for this run alone; an output in which nothing was begun is taken away again."""
     journal = Journal(folder)
-    if journal.exists and not overwrite and journal.record()["identity"] != job.identity:
-        raise OutputError(
-            f"{folder}: holds an unfinished run with other options or another input; "
-            "start anew with --overwrite or choose another output with -o"
-        )
     existed = folder.exists()
     with journal.locked():
-        if overwrite:
-            _clear(folder)
         try:
             yield
         finally:
             if not existed and not journal.exists and not is_finished(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_engine(stack: contextlib.ExitStack, settings: RunSettings) -> Engine:
+    """Start the workers, and let them load the method."""
+    device = resolve_device(settings.device, settings.method)
+    gpus = device_count() if device.startswith("cuda") else 0
+    workforce = Workforce.choose(settings.workers, settings.threads, gpus)
+    engine = stack.enter_context(open_engine(workforce, settings.scheduler))
+    engine.warm_up(warm_up, MethodSpec(settings.method, settings.checkpoint, device), engine.threads)
+    return engine
+
+
+def _make_way(folder: Path, job: Job, overwrite: bool) -> None:
+    """Remove what is to be overwritten; refuse the unfinished output of another run."""
+    journal = Journal(folder)
+    if overwrite:
+        _clear(folder)
+    elif journal.exists and journal.record()["identity"] != job.identity:
+        raise OutputError(
+            f"{folder}: holds an unfinished run with other options or another input; "
+            "start anew with --overwrite or choose another output with -o"
+        )
 
 
 def _clear(folder: Path) -> None:
@@ -221,7 +238,7 @@ def _make_shards(
     failed: list[Outcome[ShardIndex, ShardReport]] = []
     pixels = 0
     progress.start("refocus", sum(_cells(record, index) for index in todo), "tiles")
-    for outcome in runner.run(refocus_shard, todo, (str(folder), record.identity), retries):
+    for outcome in runner.run(refocus_shard, todo, (str(folder), record.identity, runner.threads), retries):
         if outcome.result is None:
             if isinstance(outcome.error, OutputError):
                 raise outcome.error

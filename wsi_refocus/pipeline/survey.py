@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from wsi_refocus.config import RunSettings
 from wsi_refocus.errors import PlanePairError, UsageError
 from wsi_refocus.geometry import Region
 from wsi_refocus.pairing.measure import CellMeasure, survey_cell, survey_window
 from wsi_refocus.pairing.survey import Survey, assemble
 from wsi_refocus.pipeline.engine import Engine
-from wsi_refocus.pipeline.prepare import Job
 from wsi_refocus.pipeline.progress import Progress
 from wsi_refocus.pipeline.record import PlaneOf, ReferenceRecord, opened_planes
 from wsi_refocus.slide.open import SlideSpec
 from wsi_refocus.tiling.grid import CellGrid, CellIndex
 from wsi_refocus.tiling.tissue import TissueMask
+
+if TYPE_CHECKING:  # workers do without, and pydantic takes 0.1 s to import
+    from wsi_refocus.config import RunSettings
+    from wsi_refocus.pipeline.prepare import Job
 
 CELLS_PER_TASK = 16
 

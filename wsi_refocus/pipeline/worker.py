@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wsi_refocus.geometry import Region
-from wsi_refocus.methods import MethodSpec, device_count, make_method
+from wsi_refocus.methods import Method, MethodSpec, device_count, make_method
 from wsi_refocus.ngff.layout import ShardIndex
 from wsi_refocus.ngff.store import write_shard
 from wsi_refocus.pipeline.compose import compose
@@ -54,13 +55,15 @@ class ShardWorker:
         Folder of the output.
     record
         Record of the run.
+    threads
+        Tasks that this process works on at once.
     """
 
-    def __init__(self, output: str, record: RunRecord) -> None:
+    def __init__(self, output: str, record: RunRecord, threads: int) -> None:
         self.output = output
         self.record = record
         self.journal = Journal(output)
-        self.method = make_method(_on_this_worker(record.method))
+        self.method = method_here(record.method, threads)
         self.tiles = TileGrid(record.tile, self.method.halo, self.method.stride)
         self.decisions = record.decisions()
         self.planes = OpenPlanes(record)
@@ -96,11 +99,28 @@ class ShardWorker:
         self.planes.close()
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _current: dict[tuple[str, str], ShardWorker] = {}
+_methods: dict[MethodSpec, Method] = {}
 
 
-def refocus_shard(output: str, identity: str, index: tuple[int, int]) -> ShardReport:
+def method_here(spec: MethodSpec, threads: int) -> Method:
+    """Method of this process, made once: on its own GPU, or in as many threads as the process has."""
+    spec = _on_this_worker(spec, threads)
+    with _lock:
+        if spec not in _methods:
+            _methods.clear()
+            _methods[spec] = make_method(spec)
+        return _methods[spec]
+
+
+def warm_up(spec: MethodSpec, threads: int) -> None:
+    """Import and load what a method needs ahead of the first shard, which reports what goes wrong."""
+    with contextlib.suppress(Exception):
+        method_here(spec, threads)
+
+
+def refocus_shard(output: str, identity: str, threads: int, index: tuple[int, int]) -> ShardReport:
     """Make one shard of a run; the function that is sent to workers.
 
     Parameters
@@ -109,18 +129,20 @@ def refocus_shard(output: str, identity: str, index: tuple[int, int]) -> ShardRe
         Folder of the output, seen by every worker under the same path.
     identity
         Identity of the run, so that a worker notices when it is handed another.
+    threads
+        Tasks that the process works on at once.
     index
         Row and column of the shard.
     """
-    return _worker(output, identity).make(ShardIndex(*index))
+    return _worker(output, identity, threads).make(ShardIndex(*index))
 
 
-def _worker(output: str, identity: str) -> ShardWorker:
+def _worker(output: str, identity: str, threads: int) -> ShardWorker:
     """Worker of this process for a run; opened once, the one of an earlier run is closed."""
     with _lock:
         if (output, identity) not in _current:
             release()
-            _current[output, identity] = ShardWorker(output, RunRecord.from_json(Journal(output).record()))
+            _current[output, identity] = ShardWorker(output, RunRecord.from_json(Journal(output).record()), threads)
         return _current[output, identity]
 
 
@@ -130,11 +152,11 @@ def release() -> None:
         _current.popitem()[1].close()
 
 
-def _on_this_worker(spec: MethodSpec) -> MethodSpec:
+def _on_this_worker(spec: MethodSpec, threads: int) -> MethodSpec:
     """Give each process its own GPU, by the number of the worker where Dask counts them."""
     if spec.device != "cuda":
-        return spec
-    return MethodSpec(spec.name, spec.checkpoint, f"cuda:{_worker_number() % max(1, device_count())}")
+        return replace(spec, threads=threads)
+    return replace(spec, device=f"cuda:{_worker_number() % max(1, device_count())}")
 
 
 def _worker_number() -> int:
