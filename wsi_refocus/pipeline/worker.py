@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -118,6 +119,7 @@ def warm_up(spec: MethodSpec, threads: int) -> None:
     """Import and load what a method needs ahead of the first shard, which reports what goes wrong."""
     with contextlib.suppress(Exception):
         method_here(spec, threads)
+    gc.freeze()  # what was imported stays: the interpreter need not look through it again, least of all at its end
 
 
 def refocus_shard(output: str, identity: str, threads: int, index: tuple[int, int]) -> ShardReport:
