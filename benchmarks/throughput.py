@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import repeat
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -15,8 +16,7 @@ from unittest.mock import patch
 from tests.support.two_shot import write_large_ome_tiff
 from wsi_refocus.config import make_settings
 from wsi_refocus.geometry import Size
-from wsi_refocus.methods import make_method
-from wsi_refocus.network.zoo import default_checkpoint
+from wsi_refocus.methods import MethodSpec, make_method
 from wsi_refocus.pipeline.cluster import ALLOCATOR, Workforce
 from wsi_refocus.pipeline.compose import planned_jobs
 from wsi_refocus.pipeline.engine import LocalEngine
@@ -59,10 +59,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         slide = write_large_ome_tiff(folder / "slide.ome.tiff", EDGE)
-        shapes = tile_shapes(str(slide))
+        spec, shapes = tile_shapes(str(slide))
         bare, stage, whole = [], [], []
         for number in range(RUNS):
-            bare.append(bare_seconds(shapes, workforce))
+            bare.append(bare_seconds(spec, shapes, workforce))
             watch = Stopwatch()
             summary = refocus_slide(slide, output=folder / f"out-{number}", progress=watch, device="cpu")
             stage.append(watch.seconds)
@@ -76,8 +76,8 @@ def main() -> None:
     print(f"  run, all of it     {median(whole):6.1f} s   {median(bare) / median(whole):.1%}")
 
 
-def tile_shapes(slide: str) -> Shapes:
-    """Shape of every tile that a run predicts, twice where it predicts both orders."""
+def tile_shapes(slide: str) -> tuple[MethodSpec, Shapes]:
+    """What a run predicts with, and the shape of every tile that it predicts: twice where it predicts both orders."""
     settings = make_settings(device="cpu")
     view = view_of(slide, None, settings)
     with view.open() as source:
@@ -88,10 +88,12 @@ def tile_shapes(slide: str) -> Shapes:
     method = make_method(job.method)
     grid = TileGrid(settings.tile, method.halo, method.stride)
     regions = (job.layout.shard_region(index) for index in job.layout.shards)
-    return [tile.outer.size for region in regions for tile, _ in planned_jobs(region, record.decisions(), grid)]
+    decisions = record.decisions()
+    jobs = [each for region in regions for each in planned_jobs(region, decisions, grid, by_height=method.by_height)]
+    return record.method, [each.tile.outer.size for each in jobs]
 
 
-def bare_seconds(shapes: Shapes, workforce: Workforce) -> float:
+def bare_seconds(spec: MethodSpec, shapes: Shapes, workforce: Workforce) -> float:
     """Wall time of the forward passes alone, over as many processes and threads as a run has.
 
     The network, its layout in memory, the number of threads and the settings of the allocator are those of the
@@ -105,7 +107,7 @@ def bare_seconds(shapes: Shapes, workforce: Workforce) -> float:
         patch.dict(os.environ, {name: str(value) for name, value in ALLOCATOR.items()}),
         ProcessPoolExecutor(workforce.workers, spawned, _meet_at, (ready,)) as pool,
     ):
-        return max(pool.map(_forward, parts, [workforce.threads] * workforce.workers))
+        return max(pool.map(_forward, repeat(spec), parts, repeat(workforce.threads)))
 
 
 def _meet_at(barrier: Barrier) -> None:
@@ -113,17 +115,16 @@ def _meet_at(barrier: Barrier) -> None:
     _ready = barrier
 
 
-def _forward(shapes: Shapes, threads: int) -> float:
+def _forward(spec: MethodSpec, shapes: Shapes, threads: int) -> float:
     """Seconds of this process's share."""
     import torch
 
-    from wsi_refocus.network.checkpoint import load_network
     from wsi_refocus.network.device import one_thread
-    from wsi_refocus.network.folding import fold_batch_normalisation
+    from wsi_refocus.network.inference import NetworkMethod
 
-    network = load_network(default_checkpoint())
-    fold_batch_normalisation(network)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    method = make_method(spec)
+    assert isinstance(method, NetworkMethod)
+    network = method.network
     inputs = {shape: torch.rand(1, 3, *shape).to(memory_format=torch.channels_last) for shape in set(shapes)}
 
     def one(shape: Size) -> None:

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
+from tests.network.networks import random_lite
 from tests.support.two_shot import BACKGROUND, tissue, two_planes, write_ome_tiff
 from wsi_refocus.network.checkpoint import save_checkpoint
-from wsi_refocus.network.lite import LiteConfig, TsvaLite
 from wsi_refocus.network.model_card import ModelCard
 
 Image = NDArray[np.uint8]
@@ -40,8 +39,6 @@ def slide(shots: tuple[Image, Image], tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small network that does something, though nothing good: enough to tell right from wrong joins."""
-    torch.manual_seed(3)
-    network = TsvaLite(LiteConfig(width=8, growth=8, dilations=(1, 2)))
-    torch.nn.init.normal_(network.head.weight, std=0.05)
+    network = random_lite(seed=3)
     card = ModelCard(summary="For tests.", data="None.", licence="Apache-2.0")
     return save_checkpoint(tmp_path_factory.mktemp("weights") / "small.safetensors", network, card)

@@ -20,6 +20,8 @@ class RunSettings(BaseModel):
         Name of the method in the registry.
     checkpoint : str or None
         Checkpoint of the method; None for the bundled one.
+    profile : str or None
+        Optics profile of the scanner, for methods that use one.
     planes : tuple of int or None
         Indices of the two planes; None to choose them.
     defocus_offset_um : float or None
@@ -60,6 +62,7 @@ class RunSettings(BaseModel):
 
     method: str = "tsva"
     checkpoint: str | None = None
+    profile: str | None = None
     planes: Pair | None = None
     defocus_offset_um: Annotated[float, Field(gt=0)] | None = None
     z_um: tuple[float, float] | None = None

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsi_refocus.errors import UsageError
+
+if TYPE_CHECKING:
+    from wsi_refocus.network.dual_plane import DualPlaneFilters, Guesses
+    from wsi_refocus.optics.profile import OpticsProfile
+
+
+@dataclass(frozen=True, slots=True)
+class ShotGeometry:
+    """How the two shots of a slide were taken.
+
+    Attributes
+    ----------
+    offset_um : float
+        ΔD: half of the distance of the two focal planes, in µm of stage travel.
+    mpp : float
+        µm per pixel.
+    """
+
+    offset_um: float = 0.75
+    mpp: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +45,10 @@ class MethodSpec:
         Path of a checkpoint; None for the bundled one of methods that have one.
     device : str
         ``cpu``, ``cuda`` or ``cuda:N``.
+    shots : ShotGeometry
+        How the shots were taken.
+    profile : str or None
+        Path of an optics profile, for methods that can use one; None for nominal optics.
     threads : int
         Tiles that it may restore at once on the CPU; the result does not depend on it.
     """
@@ -31,7 +56,14 @@ class MethodSpec:
     name: str
     checkpoint: str | None = None
     device: str = "cpu"
+    shots: ShotGeometry = ShotGeometry()
+    profile: str | None = None
     threads: int = 1
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """Rebuild from what ``asdict`` and JSON made of it."""
+        return cls(**{**stored, "shots": ShotGeometry(**stored["shots"])})
 
 
 class Method(Protocol):
@@ -53,6 +85,11 @@ class Method(Protocol):
         ...
 
     @property
+    def by_height(self) -> bool:
+        """Whether it takes the lower shot first, instead of the sharper one."""
+        ...
+
+    @property
     def batch(self) -> int:
         """Tiles that it likes to be given at once."""
         ...
@@ -68,7 +105,7 @@ class Method(Protocol):
         Parameters
         ----------
         sharper
-            The sharper shot Y1 of every tile, shape (n, height, width, 3).
+            The sharper shot Y1 of every tile, or with `by_height` the lower one, shape (n, height, width, 3).
         other
             The other shot Y2, aligned with the first, of the same shape.
 
@@ -157,14 +194,70 @@ def _make_tsva(spec: MethodSpec) -> Method:
     from wsi_refocus.network.inference import NetworkMethod
     from wsi_refocus.network.zoo import default_checkpoint, find_checkpoint
 
+    _refuse_profile(spec)
     path = default_checkpoint() if spec.checkpoint is None else find_checkpoint(spec.checkpoint)
-    return NetworkMethod.from_checkpoint(spec.name, path, spec.device, spec.threads)
+    return NetworkMethod.from_checkpoint(
+        spec.name, path, spec.device, threads=spec.threads, filters_for=partial(_filters, spec.shots)
+    )
+
+
+def _filters(shots: ShotGeometry, guesses: Guesses) -> DualPlaneFilters:
+    """Bank of inversions for the shots of a slide."""
+    from wsi_refocus.network.dual_plane import DualPlaneFilters
+    from wsi_refocus.optics.inversion import RADIUS, inversion_kernels
+    from wsi_refocus.optics.transfer import Microscope
+
+    optics = Microscope(guesses.numerical_aperture, guesses.condenser_ratio)
+    heights = [(drift - shots.offset_um, drift + shots.offset_um) for drift in guesses.drifts_um]
+    return DualPlaneFilters(inversion_kernels(optics, shots.mpp, heights), RADIUS)
+
+
+def _make_joint(spec: MethodSpec) -> Method:
+    from wsi_refocus.optics.profile import OpticsProfile
+
+    _refuse_weights(spec)
+    profile = OpticsProfile() if spec.profile is None else OpticsProfile.read(spec.profile)
+    heights = (-spec.shots.offset_um, spec.shots.offset_um)
+    return inversion_method(spec.name, spec.shots.mpp, [heights], profile, spec.device, spec.threads)
+
+
+def inversion_method(
+    name: str,
+    mpp: float,
+    heights_um: Sequence[tuple[float, float]],
+    profile: OpticsProfile,
+    device: str = "cpu",
+    threads: int = 1,
+) -> Method:
+    """Make the inversion of two shots at known heights.
+
+    Parameters
+    ----------
+    name
+        Name of the method.
+    mpp
+        µm per pixel.
+    heights_um
+        Heights of the two shots over the section, in µm as the stage says: one pair.
+    profile
+        Optics.
+    device, threads
+        As in `MethodSpec`.
+    """
+    from wsi_refocus.network.dual_plane import DualPlaneFilters, FixedInversion
+    from wsi_refocus.network.inference import NetworkMethod
+    from wsi_refocus.optics.inversion import RADIUS, inversion_kernels
+
+    heights = [profile.heights(*pair) for pair in heights_um]
+    kernels = inversion_kernels(profile.optics, mpp, heights, profile.regularisation)
+    return NetworkMethod(name, FixedInversion(DualPlaneFilters(kernels, RADIUS)), device, threads=threads)
 
 
 def _make_sharpest(spec: MethodSpec) -> Method:
     from wsi_refocus.restoration.sharpest import Sharpest
 
     _refuse_weights(spec)
+    _refuse_profile(spec)
     return Sharpest()
 
 
@@ -172,7 +265,13 @@ def _make_mean(spec: MethodSpec) -> Method:
     from wsi_refocus.restoration.mean import Mean
 
     _refuse_weights(spec)
+    _refuse_profile(spec)
     return Mean()
+
+
+def _refuse_profile(spec: MethodSpec) -> None:
+    if spec.profile is not None:
+        raise UsageError(f"the method {spec.name} uses no optics profile; leave it out or choose --method joint")
 
 
 def _refuse_weights(spec: MethodSpec) -> None:
@@ -182,6 +281,7 @@ def _refuse_weights(spec: MethodSpec) -> None:
 
 _REGISTRY = {
     "tsva": _Entry("network that fuses both shots (two-shot virtual autofocusing)", _make_tsva, uses_gpu=True),
+    "joint": _Entry("optical density from both shots by wave optics, without a network", _make_joint, uses_gpu=True),
     "sharpest": _Entry("the sharper of the two shots as it is", _make_sharpest),
     "mean": _Entry("the mean of both shots", _make_mean),
 }

@@ -18,6 +18,8 @@ COMMANDS = {
     "run": "Refocus a slide scanned at two focal planes.",
     "info": "Show what a slide holds and what `run` would make of it.",
     "view": "Open a refocused slide in a viewer.",
+    "evaluate": "Measure methods where the truth is known.",
+    "calibrate": "Fit the optics of one scanner to a focal stack of it.",
 }
 
 EXIT_CODES = """\b

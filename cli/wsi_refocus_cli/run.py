@@ -19,6 +19,7 @@ from wsi_refocus_cli.options import reading_options, slide_arguments, speaking_o
 @click.option(
     "--checkpoint", type=click.Path(), help="Weights (.safetensors) of the method; default: the bundled ones."
 )
+@click.option("--profile", type=click.Path(), help="Optics profile of the scanner (wsi-refocus calibrate).")
 @reading_options
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--workers", type=int, help="Worker processes; 0 works in this process. Default: by cores or GPUs.")

@@ -15,7 +15,8 @@ from wsi_refocus.network.checkpoint import (
     read_checkpoint_info,
     save_checkpoint,
 )
-from wsi_refocus.network.lite import TsvaLite
+from wsi_refocus.network.dual_plane import Guesses
+from wsi_refocus.network.lite import LiteConfig, TsvaLite
 from wsi_refocus.network.model_card import ModelCard
 from wsi_refocus.network.tsva import Tsva, TsvaConfig
 
@@ -71,11 +72,12 @@ def test_what_is_saved_is_loaded(checkpoint, network):
 
 
 def test_lite_network_is_saved_and_loaded(tmp_path):
-    network = TsvaLite().eval()
+    network = TsvaLite(LiteConfig(guesses=Guesses((-1.0, 1.0), condenser_ratio=0.6))).eval()
     loaded = load_network(save_checkpoint(tmp_path / "lite", network, CARD))
-    shots = torch.rand(2, 1, 3, 32, 32)
+    shots, candidates = torch.rand(2, 1, 3, 32, 32), torch.rand(1, 2, 3, 32, 32)
     assert isinstance(loaded, TsvaLite)
-    assert torch.equal(loaded(*shots), network(*shots))
+    assert loaded.config == network.config
+    assert torch.equal(loaded(*shots, candidates), network(*shots, candidates))
 
 
 def test_header_and_card_tell_what_is_in_the_file(checkpoint):

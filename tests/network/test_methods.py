@@ -38,7 +38,7 @@ def test_every_method_keeps_the_protocol(name, checkpoint):
 
 
 def test_unknown_method_is_refused_with_the_known_ones():
-    with pytest.raises(UsageError, match=r"'magic'.*tsva, sharpest, mean") as caught:
+    with pytest.raises(UsageError, match=r"'magic'.*tsva, joint, sharpest, mean") as caught:
         make_method(MethodSpec("magic"))
     assert caught.value.exit_code == 2
     with pytest.raises(UsageError, match="magic"):

@@ -2,26 +2,15 @@ import pytest
 import torch
 from torch import nn
 
-from tests.network.networks import SharperPlus, random_tsva
+from tests.network.networks import LiteWithoutBank, SharperPlus, random_tsva
 from wsi_refocus.errors import CheckpointError
-from wsi_refocus.network.lite import TsvaLite
 from wsi_refocus.network.receptive_field import ReceptiveField, measure_receptive_field
 from wsi_refocus.network.tsva import TsvaConfig
-
-
-def livened_lite() -> nn.Module:
-    torch.manual_seed(1)
-    network = TsvaLite().eval()
-    for parameter in network.parameters():
-        if not parameter.any():
-            nn.init.normal_(parameter, std=0.05)
-    return network
-
 
 NETWORKS = {
     "tsva": lambda: random_tsva(TsvaConfig(4, 2)),
     "tsva of other depth": lambda: random_tsva(TsvaConfig(4, 3, 1, 2)),
-    "tsva-lite": livened_lite,
+    "tsva-lite": LiteWithoutBank,
 }
 
 

@@ -6,13 +6,13 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from tests.network.networks import random_lite_with_bank
 from tests.support.two_shot import tissue
 from wsi_refocus.geometry import Region, Size
 from wsi_refocus.methods import Method, MethodSpec, make_method
 from wsi_refocus.network.inference import NetworkMethod
-from wsi_refocus.network.lite import LiteConfig, TsvaLite
 from wsi_refocus.network.tsva import Tsva, TsvaConfig
-from wsi_refocus.pipeline.compose import Decisions, compose
+from wsi_refocus.pipeline.compose import Decisions, compose, planned_jobs
 from wsi_refocus.tiling.grid import CellGrid, TileGrid
 
 SIZE = Size(700, 1100)
@@ -31,11 +31,9 @@ def _untrained(network: torch.nn.Module) -> torch.nn.Module:
 @pytest.fixture(scope="module", params=["tsva-lite", "tsva"])
 def method(request: pytest.FixtureRequest) -> Method:
     network = (
-        TsvaLite(LiteConfig(width=8, growth=8, dilations=(1, 2)))
-        if request.param == "tsva-lite"
-        else Tsva(TsvaConfig(width=4, depth=3))
+        random_lite_with_bank() if request.param == "tsva-lite" else _untrained(Tsva(TsvaConfig(width=4, depth=3)))
     )
-    return NetworkMethod(request.param, _untrained(network))
+    return NetworkMethod(request.param, network)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +90,8 @@ def test_pieces_join(method: Method, shots: tuple[NDArray[np.uint8], NDArray[np.
 def test_naming_the_planes_in_the_other_order_changes_nothing(
     method: Method, shots: tuple[NDArray[np.uint8], NDArray[np.uint8]], decisions: Decisions
 ) -> None:
+    if method.by_height:  # the lower one first is what it asks for: the pair is brought into that order
+        return
     whole = Region.whole(SIZE)
     swapped = Decisions(~decisions.second_is_sharper, decisions.predicted)
     one = _made(shots, decisions, method, 256, whole)
@@ -101,6 +101,13 @@ def test_naming_the_planes_in_the_other_order_changes_nothing(
     for border in (512, 1024):
         away[border - 64 : border + 64] = False
     assert _difference(one[:, away], two[:, away]) == 0
+
+
+def test_a_method_by_height_predicts_every_tile_once(decisions: Decisions) -> None:
+    grid, whole = TileGrid(256, 32, 2), Region.whole(SIZE)
+    jobs = planned_jobs(whole, decisions, grid, by_height=True)
+    assert not any(job.swapped for job in jobs)
+    assert len(jobs) == len({job.tile for job in planned_jobs(whole, decisions, grid)})
 
 
 def test_cells_that_are_not_predicted_keep_the_sharper_shot(

@@ -1,8 +1,8 @@
 """Training: what may be learned from, the loop, and going on after an interruption."""
 
-import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +10,18 @@ import torch
 from PIL import Image
 
 from wsi_refocus.errors import UsageError
+from wsi_refocus.network.dual_plane import Guesses
+from wsi_refocus.training import fields
 from wsi_refocus.training.config import TrainingSettings, load_settings
 from wsi_refocus.training.fit import fit
 from wsi_refocus.training.manifest import Entry, read_manifest, training_entries
-from wsi_refocus.training.patches import PatchStream
+from wsi_refocus.training.patches import Batch, draw_batch
+
+
+@pytest.fixture(autouse=True)
+def few_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fields, "CHUNK", 2)
+    monkeypatch.setattr("wsi_refocus.training.fit.VALIDATION_FIELDS", 2)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +44,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _settings(manifest: Path, output: Path, steps: int) -> TrainingSettings:
     return TrainingSettings(
         manifest=str(manifest), output=str(output), steps=steps, batch=2, patch=64, every=2, workers=0, threads=1,
-        validation_share=0.3, config={"width": 8, "growth": 4, "dilations": (1, 2)},
+        validation_share=0.3, fields=4, config={"width": 8, "growth": 4, "dilations": (1, 2)},
     )  # fmt: skip
 
 
@@ -46,8 +54,8 @@ def test_nothing_of_the_test_split_reaches_training(manifest: Path) -> None:
     assert {entry.split for entry in train + held_out} == {"train"}
     assert not {entry.group for entry in train} & {entry.group for entry in held_out}
     assert len(train) + len(held_out) == sum(entry.split == "train" for entry in entries)
-    for _, _, truth in itertools.islice(PatchStream(train, 64, 0), 60):
-        assert truth.float().mean() > 60
+    black = {str(entry.path) for entry in entries if entry.split == "test"}
+    assert not black & {str(entry.path) for entry in train + held_out}
 
 
 def test_a_group_in_two_splits_is_refused(tmp_path: Path) -> None:
@@ -62,13 +70,66 @@ def test_too_few_groups_are_refused() -> None:
         training_entries([Entry(Path("a.png"), "one", 0.5, "train")], 0.5)
 
 
-def test_training_learns_and_goes_on_where_it_stopped(manifest: Path, tmp_path: Path) -> None:
-    fit(_settings(manifest, tmp_path, 4))
-    network = fit(_settings(manifest, tmp_path, 6))
-    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+def test_no_pixel_of_the_test_split_is_in_a_field(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its images are black, and black sections would show in the truth."""
+    monkeypatch.setattr(fields, "SMEARS", 0.0)
+    train, _ = training_entries(read_manifest(manifest), 0.3)
+    for shots, _, _ in fields.each_field(fields.simulated_fields(train, tmp_path, 6, Guesses(), 0, 0)):
+        assert shots[2].mean() > 60
+
+
+def test_a_training_that_was_interrupted_ends_as_one_that_was_not(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def draw_four(*arguments: Any) -> Batch:
+        drawn.append(arguments)
+        if len(drawn) > 4:
+            raise KeyboardInterrupt
+        return draw_batch(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("wsi_refocus.training.fit.draw_batch", draw_four)
+        fit(_settings(manifest, tmp_path / "two", 6))
+    resumed = fit(_settings(manifest, tmp_path / "two", 6))
+    at_once = fit(_settings(manifest, tmp_path / "one", 6))
+    rows = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4, 6]
     assert all(np.isfinite(row["loss"]) for row in rows)
-    assert any(torch.any(value != 0) for name, value in network.state_dict().items() if name.startswith("head"))
+    for name, value in at_once.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], value, rtol=0, atol=0)
+    assert any(torch.any(value != 0) for name, value in resumed.state_dict().items() if name == "head.weight")
+
+
+def test_the_papers_network_trains_too(manifest: Path, tmp_path: Path) -> None:
+    settings = _settings(manifest, tmp_path, 2).model_copy(
+        update={"architecture": "tsva", "config": {"width": 4, "depth": 2}}
+    )
+    network = fit(settings)
+    assert all(torch.isfinite(value).all() for value in network.parameters())
+
+
+def test_the_same_seed_draws_the_same_patches(manifest: Path, tmp_path: Path) -> None:
+    train, _ = training_entries(read_manifest(manifest), 0.3)
+    files = fields.simulated_fields(train, tmp_path, 4, Guesses(), 0, 0)
+    one, other, third = (draw_batch(files, 3, 64, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    assert torch.equal(one.candidates, other.candidates)
+    assert torch.equal(one.truth, other.truth)
+    assert not torch.equal(one.truth, third.truth)
+
+
+def test_fields_are_simulated_once(manifest: Path, tmp_path: Path) -> None:
+    train, _ = training_entries(read_manifest(manifest), 0.3)
+    files = fields.simulated_fields(train, tmp_path / "a", 2, Guesses(), 7, 0)
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").rglob("*.npy")}
+    again = fields.simulated_fields(train, tmp_path / "a", 2, Guesses(), 7, 0)
+    assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / "a").rglob("*.npy")}
+    assert np.array_equal(files[0].shots, again[0].shots)
+    others = fields.simulated_fields(train, tmp_path / "a", 2, Guesses((0.0,)), 7, 0)
+    assert others[0].candidates.shape[1] == 1
 
 
 def test_bad_settings_are_refused_before_the_first_step(tmp_path: Path) -> None:

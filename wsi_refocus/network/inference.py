@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, Self
@@ -15,7 +16,9 @@ from wsi_refocus.errors import CheckpointError
 from wsi_refocus.network.batching import GpuPredictor
 from wsi_refocus.network.checkpoint import checkpoint_sha256, load_network
 from wsi_refocus.network.device import one_thread, resolve_device
+from wsi_refocus.network.dual_plane import DualPlaneFilters, FixedInversion, Guesses, WithFilters
 from wsi_refocus.network.folding import fold_batch_normalisation
+from wsi_refocus.network.lite import TsvaLite
 from wsi_refocus.network.receptive_field import measure_receptive_field
 
 GPU_BATCH = 8
@@ -34,7 +37,7 @@ class NetworkMethod:
         Name in the registry.
     network
         Network in evaluation mode, taking two batches of shape (n, 3, height, width) from 0 to 1. Changed in
-        place.
+        place, and kept as an attribute.
     device
         ``cpu``, ``cuda`` or ``cuda:N``.
     checkpoint_sha256
@@ -59,13 +62,17 @@ class NetworkMethod:
         threads: int = 1,
     ) -> None:
         self.name = name
+        self.network = network
+        self.by_height = isinstance(network, FixedInversion | WithFilters)
         self.checkpoint_sha256 = checkpoint_sha256
         self.device = resolve_device(device)
         with one_thread():
             field = measure_receptive_field(network.eval().float().cpu())
         self.halo, self.stride = field.halo, field.stride
         fold_batch_normalisation(network)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._predictor: Predictor
         if self.device == "cpu":
             self._predictor = CpuPredictor(network, threads)
@@ -75,7 +82,15 @@ class NetworkMethod:
             self.batch = GPU_BATCH
 
     @classmethod
-    def from_checkpoint(cls, name: str, path: str | Path, device: str = "cpu", threads: int = 1) -> Self:
+    def from_checkpoint(
+        cls,
+        name: str,
+        path: str | Path,
+        device: str = "cpu",
+        *,
+        threads: int = 1,
+        filters_for: Callable[[Guesses], DualPlaneFilters] | None = None,
+    ) -> Self:
         """Make a method that runs the network of a checkpoint.
 
         Raises
@@ -84,7 +99,12 @@ class NetworkMethod:
             If the checkpoint cannot be used.
         """
         try:
-            return cls(name, load_network(path), device, checkpoint_sha256(path), threads)
+            network = load_network(path)
+            if isinstance(network, TsvaLite):
+                if filters_for is None:
+                    raise CheckpointError("this network is fed by a bank of filters, which is made for a pair of shots")
+                network = WithFilters(network, filters_for(network.config.guesses)).eval()
+            return cls(name, network, device, checkpoint_sha256(path), threads)
         except CheckpointError as error:
             message = str(error)
             raise CheckpointError(message if str(path) in message else f"{path}: {message}") from None

@@ -2,56 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from wsi_refocus.optics.specimen import GLASS, Image, Specimen
 from wsi_refocus.optics.transfer import Microscope, weak_object_transfer
 
-Image = NDArray[np.float32]
-
-GLASS = 245.0
-"""Grey level of empty glass that optical densities are counted from."""
 _RADII = 64
 _REGULARISATION = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Specimen:
-    """A stained section.
-
-    Attributes
-    ----------
-    density : ndarray of float32, shape (3, height, width)
-        Optical density (natural logarithm) for red, green and blue, as the microscope shows it in focus.
-    phase : ndarray of float32, shape (height, width)
-        Phase in radians that the section adds to the light.
-    """
-
-    density: Image
-    phase: Image
-
-
-def specimen_of(image: NDArray[np.uint8], phase_per_density: float, phase_texture: Image | float) -> Specimen:
-    """Take an in-focus image for a section.
-
-    The phase of real sections follows their stain only in part, and how much differs from slide to slide: it is
-    a factor times the mean optical density, plus a texture of its own.
-
-    Parameters
-    ----------
-    image
-        RGB of shape (height, width, 3), in focus.
-    phase_per_density
-        Phase in radians for an optical density of 1.
-    phase_texture
-        Further phase in radians, shape (height, width).
-    """
-    grey = np.maximum(np.moveaxis(image, 2, 0).astype(np.float32), 1)
-    density = -np.log(grey / np.float32(GLASS))
-    phase = np.float32(phase_per_density) * density.mean(axis=0) + np.float32(phase_texture)
-    return Specimen(density, phase.astype(np.float32))
 
 
 class FocusedViews:
@@ -113,43 +71,6 @@ class FocusedViews:
             view[..., channel] = np.float32(GLASS) * np.exp(log)
         return view
 
-    def over(self, z_um: Image, shift_px: tuple[float, float] = (0.0, 0.0), step_um: float = 0.2) -> Image:
-        """View of a section that is not flat: every pixel at its own height.
-
-        Views at steps of ``step_um`` are interpolated linearly; topography is smooth over the few µm that a
-        defocused point spreads to.
-
-        Parameters
-        ----------
-        z_um
-            Height of the focal plane above each pixel's section, shape (height, width).
-        shift_px, step_um
-            As in `at`; and the distance of the views.
-        """
-        low, high = float(z_um.min()), float(z_um.max())
-        count = max(1, int(np.ceil((high - low) / step_um)))
-        step = (high - low) / count
-        if step < 1e-6:
-            return self.at(low, shift_px)
-        result = np.zeros((*self._shape, 3), np.float32)
-        for number in range(count + 1):
-            z = low + number * step
-            weight = np.clip(1 - np.abs(z_um - z) / step, 0, 1).astype(np.float32)
-            result += weight[..., np.newaxis] * self.at(z, shift_px)
-        return result
-
     def _on_grid(self, radial: NDArray[np.float64]) -> Image:
         values: Image = np.interp(self._frequency, self._radii, radial).astype(np.float32)
         return values
-
-
-def smooth_noise(shape: tuple[int, int], sigma_px: float, generator: np.random.Generator) -> Image:
-    """Gaussian random field of unit standard deviation and a correlation length of about ``sigma_px``."""
-    from scipy import fft
-
-    white = fft.rfft2(generator.standard_normal(shape, dtype=np.float32))
-    fy, fx = fft.fftfreq(shape[0])[:, np.newaxis], fft.rfftfreq(shape[1])
-    smoothed = fft.irfft2(white * np.exp(-2 * (np.pi * sigma_px) ** 2 * (fy**2 + fx**2)), s=shape)
-    spread = float(smoothed.std()) or 1.0
-    field: Image = ((smoothed - smoothed.mean()) / spread).astype(np.float32)
-    return field

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
 
-from wsi_refocus.optics.focusing import FocusedViews, Image, smooth_noise, specimen_of
+from wsi_refocus.optics.abbe import AbbeViews
+from wsi_refocus.optics.focusing import FocusedViews
+from wsi_refocus.optics.specimen import GLASS, Image, Specimen, smooth_noise, specimen_of
 from wsi_refocus.optics.transfer import Microscope
 
 Pixels = NDArray[np.uint8]
@@ -43,6 +46,12 @@ class Acquisition:
         Noise of the dark camera in grey levels.
     jpeg_quality : int or None
         Quality of the compression; None for none.
+    brightness : float
+        Grey level of empty glass.
+    stage_scale : float
+        What the stage travels over what it says.
+    abbe : bool
+        Whether strong phase is imaged as such, by Abbe's method, instead of as that of a weak object.
     phase_per_density, phase_texture : float
         Phase of the section: by its stain, and of its own (standard deviation in radians).
     seed : int
@@ -60,6 +69,9 @@ class Acquisition:
     electrons: float = 20_000.0
     read_noise: float = 0.3
     jpeg_quality: int | None = None
+    brightness: float = GLASS
+    stage_scale: float = 1.0
+    abbe: bool = False
     phase_per_density: float = 0.4
     phase_texture: float = 0.03
     seed: int = 0
@@ -89,37 +101,50 @@ class TwoShots:
 def draw_acquisition(generator: np.random.Generator) -> Acquisition:
     """Draw an acquisition from the ranges that networks are trained on.
 
-    δ ~ N(0, 0.75 µm); ΔD 0.5-1.6 µm; NA 0.75; condenser ratio 0.6-0.8; axial colour ±0.15 µm; section 0.5-2 µm of stage
-    travel; phase from none to 0.8 rad per density, texture to 0.05 rad; residual shift ±0.25 px and residual gain ±1 %
-    of the second shot; 10,000-40,000 electrons; JPEG quality 82-95 in three of four.
+    ΔD 0.4-1.6 µm; δ ~ N(0, 1 µm) in seven of ten and uniform in ±2 µm otherwise; NA 0.62-0.82; condenser ratio
+    0.5-0.95; spherical aberration N(0, 0.08 λ), at most 0.2; axial colour ±0.35 µm in seven of ten; section of 0-2.5 µm
+    of stage travel; tilt N(0, 0.12 µm), and in half of them topography of up to 0.25 µm; stage scale exp N(0, 0.12);
+    residual shift N(0, 0.06 px) and residual gain N(1, 0.002) of the second shot; 6,000-60,000 electrons, read noise
+    0.1-0.6; JPEG quality 78-96 in three of four. A third are imaged by Abbe's method, without thickness and
+    topography.
     """
 
     def uniform(low: float, high: float) -> float:
         return float(generator.uniform(low, high))
 
+    def normal(spread: float) -> float:
+        return float(generator.normal(0, spread))
+
+    abbe = generator.random() < 0.33
+    coloured = generator.random() < 0.7
     optics = Microscope(
-        condenser_ratio=uniform(0.6, 0.8),
-        axial_colour_um=(uniform(-0.15, 0.15), 0.0, uniform(-0.15, 0.15)),
-        thickness_um=uniform(0.5, 2.0),
+        numerical_aperture=uniform(0.62, 0.82),
+        condenser_ratio=uniform(0.5, 0.95),
+        spherical_waves=float(np.clip(normal(0.08), -0.2, 0.2)),
+        axial_colour_um=(uniform(-0.35, 0.35), 0.0, uniform(-0.35, 0.35)) if coloured else (0.0, 0.0, 0.0),
+        thickness_um=0.0 if abbe else uniform(0, 2.5),
     )
     return Acquisition(
         optics=optics,
-        defocus_offset_um=uniform(0.5, 1.6),
-        drift_um=float(generator.normal(0, 0.75)),
-        tilt_um=(float(generator.normal(0, 0.1)), float(generator.normal(0, 0.1))),
-        shift_px=((0.0, 0.0), (uniform(-0.25, 0.25), uniform(-0.25, 0.25))),
-        gain=(uniform(0.99, 1.01), uniform(0.99, 1.01), uniform(0.99, 1.01)),
-        electrons=float(np.exp(uniform(np.log(1e4), np.log(4e4)))),
-        read_noise=uniform(0.1, 0.5),
-        jpeg_quality=int(generator.integers(82, 96)) if generator.random() < 0.75 else None,
-        phase_per_density=max(0.0, uniform(-0.15, 0.8)),
-        phase_texture=uniform(0, 0.05),
+        defocus_offset_um=uniform(0.4, 1.6),
+        drift_um=normal(1.0) if generator.random() < 0.7 else uniform(-2, 2),
+        tilt_um=(0.0, 0.0) if abbe else (normal(0.12), normal(0.12)),
+        topography_um=0.0 if abbe or generator.random() < 0.5 else uniform(0, 0.25),
+        topography_px=uniform(40, 120),
+        shift_px=((0.0, 0.0), (normal(0.06), normal(0.06))),
+        gain=(1 + normal(0.002), 1 + normal(0.002), 1 + normal(0.002)),
+        electrons=float(np.exp(uniform(np.log(6e3), np.log(6e4)))),
+        read_noise=uniform(0.1, 0.6),
+        jpeg_quality=int(generator.integers(78, 97)) if generator.random() < 0.75 else None,
+        brightness=uniform(225, 250),
+        stage_scale=float(np.exp(normal(0.12))),
+        abbe=abbe,
         seed=int(generator.integers(2**31)),
     )
 
 
 def acquire(image: Pixels, mpp: float, acquisition: Acquisition, margin: int = 32) -> TwoShots:
-    """Take two shots of the section whose in-focus image is given.
+    """Take two shots of the section whose in-focus image is given, with the phase that the acquisition says.
 
     Parameters
     ----------
@@ -135,23 +160,85 @@ def acquire(image: Pixels, mpp: float, acquisition: Acquisition, margin: int = 3
     Returns
     -------
     TwoShots
-        The truth is the model's own view in focus: with the section's thickness and aberrations.
+        As of `scan`.
     """
     generator = np.random.default_rng(acquisition.seed)
     padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
-    shape = padded.shape[:2]
-    texture = acquisition.phase_texture * smooth_noise(shape, 0.4 / mpp, generator)
-    specimen = specimen_of(padded, acquisition.phase_per_density, texture)
-    views = FocusedViews(specimen, acquisition.optics, mpp)
-    drift = _topography(shape, acquisition, generator)
+    texture = acquisition.phase_texture * smooth_noise(padded.shape[:2], 0.4 / mpp, generator)
+    return scan(specimen_of(padded, acquisition.phase_per_density, texture), mpp, acquisition, generator, margin)
+
+
+def scan(
+    specimen: Specimen, mpp: float, acquisition: Acquisition, generator: np.random.Generator, margin: int = 0
+) -> TwoShots:
+    """Take two shots of a specimen.
+
+    Parameters
+    ----------
+    specimen
+        What lies on the stage; its borders wrap around.
+    mpp
+        µm per pixel.
+    acquisition
+        What the scanner is like; its phase is not used.
+    generator
+        Source of topography and noise.
+    margin
+        Pixels a side of the specimen that are not in the result.
+
+    Returns
+    -------
+    TwoShots
+        The truth is the model's own view in focus: with the section's thickness and aberrations.
+    """
+    views = (AbbeViews if acquisition.abbe else FocusedViews)(specimen, acquisition.optics, mpp)
+    shape = specimen.phase.shape
+    drift = _topography((shape[0], shape[1]), acquisition, generator)
     inner = (slice(margin, -margin), slice(margin, -margin)) if margin else (slice(None), slice(None))
-    gains = (np.ones(3, np.float32), np.asarray(acquisition.gain, np.float32))
+    brightness = np.float32(acquisition.brightness / GLASS)
+    gains = (np.full(3, brightness), brightness * np.asarray(acquisition.gain, np.float32))
     shots, truths = [], []
     for side, shift, gain in zip((-1, 1), acquisition.shift_px, gains, strict=True):
-        shot = views.over(side * acquisition.defocus_offset_um - drift, shift)[inner] * gain
-        shots.append(_captured(shot, acquisition, generator))
+        height = side * acquisition.defocus_offset_um * acquisition.stage_scale - drift
+        shots.append(_captured(view_over(views, height, shift)[inner] * gain, acquisition, generator))
         truths.append(_rounded(views.at(0.0, shift)[inner] * gain))
     return TwoShots(shots[0], shots[1], truths[0], truths[1], drift[inner])
+
+
+class Views(Protocol):
+    """All views of a specimen."""
+
+    def at(self, z_um: float, shift_px: tuple[float, float] = (0.0, 0.0)) -> Image:
+        """View with the focal plane ``z_um`` above the specimen, shape (height, width, 3)."""
+        ...
+
+
+def view_over(views: Views, z_um: Image, shift_px: tuple[float, float] = (0.0, 0.0), step_um: float = 0.2) -> Image:
+    """View of a section that is not flat: every pixel at its own height.
+
+    Views at steps of ``step_um`` are interpolated linearly; topography is smooth over the few µm that a
+    defocused point spreads to.
+
+    Parameters
+    ----------
+    views
+        Views of the section, were it flat.
+    z_um
+        Height of the focal plane above each pixel's section, shape (height, width).
+    shift_px, step_um
+        How far the content is moved down and to the right, in pixels; and the distance of the views.
+    """
+    low, high = float(z_um.min()), float(z_um.max())
+    count = max(1, int(np.ceil((high - low) / step_um)))
+    step = (high - low) / count
+    if step < 1e-6:
+        return views.at(low, shift_px)
+    result = np.zeros((*z_um.shape, 3), np.float32)
+    for number in range(count + 1):
+        z = low + number * step
+        weight = np.clip(1 - np.abs(z_um - z) / step, 0, 1).astype(np.float32)
+        result += weight[..., np.newaxis] * views.at(z, shift_px)
+    return result
 
 
 def _topography(shape: tuple[int, int], acquisition: Acquisition, generator: np.random.Generator) -> Image:

@@ -77,7 +77,7 @@ def compose(
         RGB.
     """
     result = np.empty((*region.size, 3), np.uint8)
-    jobs = planned_jobs(region, decisions, grid)
+    jobs = planned_jobs(region, decisions, grid, by_height=method.by_height)
     expected = Counter(job.tile for job in jobs)
     for tile in grid.tiles(region):
         if tile not in expected:
@@ -93,7 +93,7 @@ def compose(
         by_order = predictions.pop(job.tile)
         swap = feather(decisions.second_is_sharper, job.tile.core)
         trust = feather(decisions.predicted, job.tile.core)
-        refocused = _mixed(by_order.get(False), by_order.get(True), swap)
+        refocused = by_order[False] if method.by_height else _mixed(by_order.get(False), by_order.get(True), swap)
         if np.any(np.less(trust, 1)):
             core = job.tile.core.relative_to(outer).slices
             refocused = _mixed(_mixed(first[core], second[core], swap), refocused, trust)
@@ -101,7 +101,7 @@ def compose(
     return result
 
 
-def planned_jobs(region: Region, decisions: Decisions, grid: TileGrid) -> list[Job]:
+def planned_jobs(region: Region, decisions: Decisions, grid: TileGrid, *, by_height: bool = False) -> list[Job]:
     """List what has to be predicted for a region.
 
     Parameters
@@ -112,6 +112,8 @@ def planned_jobs(region: Region, decisions: Decisions, grid: TileGrid) -> list[J
         What is done where.
     grid
         Tiles to work in.
+    by_height
+        Whether the method takes the lower plane first wherever it is.
 
     Returns
     -------
@@ -122,7 +124,7 @@ def planned_jobs(region: Region, decisions: Decisions, grid: TileGrid) -> list[J
         Job(tile, swapped)
         for tile in grid.tiles(region)
         if np.any(feather(decisions.predicted, tile.core))
-        for swapped in _orders(feather(decisions.second_is_sharper, tile.core))
+        for swapped in ([False] if by_height else _orders(feather(decisions.second_is_sharper, tile.core)))
     ]
 
 

@@ -18,6 +18,7 @@ from wsi_refocus.ngff.pyramid import write_coarse_levels
 from wsi_refocus.ngff.quality_image import write_quality_image
 from wsi_refocus.ngff.store import read_level
 from wsi_refocus.ngff.tables import write_quality, write_quality_csv
+from wsi_refocus.optics.profile import profile_sha256
 from wsi_refocus.pipeline.journal import Journal
 from wsi_refocus.pipeline.planes import OpenPlanes
 from wsi_refocus.pipeline.prepare import Job
@@ -107,7 +108,10 @@ def provenance(job: Job, record: RunRecord, settings: RunSettings, seconds: floa
             "name": record.method.name,
             "checkpoint": record.method.checkpoint or ("bundled" if job.checkpoint_sha256 else None),
             "checkpoint_sha256": job.checkpoint_sha256,
+            "profile_sha256": profile_sha256(record.method.profile),
             "device": record.method.device,
+            "defocus_offset_um": record.method.shots.offset_um,
+            "defocus_offset_assumed": pair.defocus_offset_um is None,
         },
         "settings": settings.of_the_result(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsi_refocus import __version__
 from wsi_refocus.config import RunSettings
 from wsi_refocus.errors import SlideError, UsageError
 from wsi_refocus.geometry import Region
-from wsi_refocus.methods import Method, MethodSpec, make_method, resolve_device
+from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, make_method, resolve_device
 from wsi_refocus.ngff.layout import StoreLayout
-from wsi_refocus.pairing.planes import PlanePair, choose_pair
+from wsi_refocus.optics.profile import profile_sha256
+from wsi_refocus.pairing.planes import DEFAULT_DEFOCUS_OFFSET_UM, PlanePair, choose_pair
 from wsi_refocus.pipeline.record import View, run_identity
 from wsi_refocus.slide.open import SlideSpec, require_mpp
 from wsi_refocus.slide.same_tissue import require_same_tissue
@@ -107,17 +108,34 @@ def prepare(view: View, source: SlideSource, settings: RunSettings) -> Job:
     """
     mpp = require_mpp(source.info)
     device = resolve_device(settings.device, settings.method)
-    spec = MethodSpec(settings.method, settings.checkpoint, device)
-    method = make_method(MethodSpec(spec.name, spec.checkpoint, "cpu"))
-    _check_tile(settings.tile, method)
     tissue, pair = look(source, settings)
+    shots = ShotGeometry(pair.defocus_offset_um or DEFAULT_DEFOCUS_OFFSET_UM, (mpp[0] + mpp[1]) / 2)
+    spec = MethodSpec(settings.method, settings.checkpoint, device, shots, absolute(settings.profile))
+    method = make_method(replace(spec, device="cpu"))
+    _check_tile(settings.tile, method)
+    if method.by_height and pair.defocus_offset_um is None:
+        logger.warning(
+            "the heights of the two planes are unknown; %s assumes that they lie %g µm apart (give --z)",
+            spec.name,
+            2 * shots.offset_um,
+        )
     layout = StoreLayout(source.info.size, mpp, settings.ngff, settings.compressor)
     identity = run_identity(
         source.info.fingerprint,
         settings,
-        {"checkpoint": method.checkpoint_sha256, "device": device, "version": __version__},
+        {
+            "checkpoint": method.checkpoint_sha256,
+            "profile": profile_sha256(spec.profile),
+            "device": device,
+            "version": __version__,
+        },
     )
     return Job(view, source, tissue, pair, spec, method.checkpoint_sha256, layout, identity)
+
+
+def absolute(path: str | None) -> str | None:
+    """Path that means the same to workers that were started elsewhere."""
+    return None if path is None else str(Path(path).absolute())
 
 
 def _check_tile(tile: int, method: Method) -> None:

@@ -169,7 +169,7 @@ class RunRecord:
             identity=stored["identity"],
             view=View.from_json(stored["view"]),
             planes=(stored["planes"][0], stored["planes"][1]),
-            method=MethodSpec(**stored["method"]),
+            method=MethodSpec.from_json(stored["method"]),
             layout=StoreLayout(**{**layout, "size": Size(*layout["size"]), "mpp": tuple(layout["mpp"])}),
             tile=stored["tile"],
             survey=Survey.from_json(stored["survey"]),

@@ -22,7 +22,7 @@ from wsi_refocus.pipeline.engine import Engine, Outcome
 from wsi_refocus.pipeline.finish import PREVIEW, finish
 from wsi_refocus.pipeline.journal import FOLDER, Journal
 from wsi_refocus.pipeline.memory import PeakMemory
-from wsi_refocus.pipeline.prepare import Job, default_output, prepare, view_of
+from wsi_refocus.pipeline.prepare import Job, absolute, default_output, prepare, view_of
 from wsi_refocus.pipeline.progress import Progress, Silence
 from wsi_refocus.pipeline.record import RunRecord
 from wsi_refocus.pipeline.summary import RunSummary, count_decisions, fidelity
@@ -176,7 +176,8 @@ def _start_engine(stack: contextlib.ExitStack, settings: RunSettings) -> Engine:
     gpus = device_count() if device.startswith("cuda") else 0
     workforce = Workforce.choose(settings.workers, settings.threads, gpus)
     engine = stack.enter_context(open_engine(workforce, settings.scheduler))
-    engine.warm_up(warm_up, MethodSpec(settings.method, settings.checkpoint, device), engine.threads)
+    spec = MethodSpec(settings.method, settings.checkpoint, device, profile=absolute(settings.profile))
+    engine.warm_up(warm_up, spec, engine.threads)
     return engine
 
 

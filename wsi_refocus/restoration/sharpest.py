@@ -13,6 +13,7 @@ class Sharpest:
     halo = 0
     stride = 1
     batch = 1
+    by_height = False
     checkpoint_sha256: str | None = None
 
     def restore(self, sharper: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -34,8 +34,10 @@ class TrainingSettings(BaseModel):
         Share of the groups of the ``train`` split that is held out for validation.
     every : int
         Steps between validations.
+    fields : int
+        Simulated fields that patches are cut from.
     workers, threads : int
-        Processes that simulate, and threads of torch.
+        Processes that simulate, 0 for none but this one; and threads of torch.
     seed : int
         Seed of everything random.
     """
@@ -53,6 +55,7 @@ class TrainingSettings(BaseModel):
     average: Annotated[float, Field(ge=0, lt=1)] = 0.998
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
     every: Annotated[int, Field(ge=1)] = 500
+    fields: Annotated[int, Field(ge=1)] = 2000
     workers: Annotated[int, Field(ge=0)] = 1
     threads: Annotated[int, Field(ge=1)] = 2
     seed: int = 0

@@ -7,32 +7,36 @@ import itertools
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from wsi_refocus.network.architectures import ARCHITECTURES
+from wsi_refocus.network.dual_plane import Guesses
+from wsi_refocus.network.lite import TsvaLite
 from wsi_refocus.training.config import TrainingSettings
+from wsi_refocus.training.fields import Fields, each_field, simulated_fields
 from wsi_refocus.training.manifest import read_manifest, training_entries
-from wsi_refocus.training.patches import PatchStream, Validation, validation_set
+from wsi_refocus.training.patches import Batch, draw_batch, whole_field
 
 logger = logging.getLogger(__name__)
 
-VALIDATION_FIELDS = 20
+VALIDATION_FIELDS = 75
 _BINS_UM = (0.0, 0.5, 1.0, 1.5, 2.0, float("inf"))
 
 
 def fit(settings: TrainingSettings) -> nn.Module:
     """Train a network, or go on with one whose training was interrupted.
 
-    The loss is `relative_loss`, and the optimiser Adam with a cosine schedule after a short warm-up.
-    Written into the output folder: ``log.jsonl`` with one line a validation, and ``state.safetensors`` with
-    ``state.json`` to resume from.
+    The loss is `relative_loss`, and the optimiser Adam with a cosine schedule after a short warm-up. Every step
+    draws its patches with a seed of its own, so that a training that was interrupted goes on as if it had not been.
+    Written into the output folder: the simulated fields, ``log.jsonl`` with one line a validation, and
+    ``state.safetensors`` to resume from.
 
     Parameters
     ----------
@@ -59,15 +63,16 @@ def fit(settings: TrainingSettings) -> nn.Module:
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     began = _resume(folder, network, average, optimiser)
-    validation = validation_set(held_out, VALIDATION_FIELDS, settings.seed)
-    batches = _batches(train, settings, began)
+    guesses = network.config.guesses if isinstance(network, TsvaLite) else Guesses((0.0,))
+    seed, workers = settings.seed, settings.workers
+    fields = simulated_fields(train, folder / "fields", settings.fields, guesses, seed, workers)
+    validation = simulated_fields(held_out, folder / "validation", VALIDATION_FIELDS, guesses, seed + 1, workers)
     clock, losses = time.monotonic(), 0.0
     for step in range(began, settings.steps):
         for group in optimiser.param_groups:
             group["lr"] = _learning_rate(step, settings)
-        sharper, other, truth = (each.to(device).float().div_(255) for each in next(batches))
-        restored = network(sharper, other)
-        loss = relative_loss(restored, sharper, truth)
+        batch = draw_batch(fields, settings.batch, settings.patch, np.random.default_rng([seed, step])).to(device)
+        loss = relative_loss(restored(network, batch), batch)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -75,60 +80,81 @@ def fit(settings: TrainingSettings) -> nn.Module:
         _move_average(average, network, min(settings.average, (step + 1) / (step + 10)))
         losses += float(loss.detach())
         if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
-            row = {
-                "step": step + 1,
-                "loss": losses / ((step - began) % settings.every + 1),
-                **validate(average, validation),
-            }
-            row["seconds"] = round(time.monotonic() - clock, 1)
+            row = {"step": step + 1, "loss": losses / ((step - began) % settings.every + 1)}
+            row |= validate(average, validation) | {"seconds": round(time.monotonic() - clock, 1)}
             losses = 0.0
-            with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(row) + "\n")
-            logger.info("%s", json.dumps(row))
+            _log(folder, row)
             _keep(folder, step + 1, network, average, optimiser)
     return average
 
 
-def relative_loss(restored: Tensor, sharper: Tensor, truth: Tensor) -> Tensor:
-    """Charbonnier error √(d² + 10⁻⁶) of a batch, as a share of what the sharper shot has.
+def _log(folder: Path, row: dict[str, Any]) -> None:
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(row) + "\n")
+    logger.info("%s", json.dumps(row))
 
-    What counts is the gain over the sharper shot, in every patch alike: otherwise patches so far out of focus that
-    little can be done would outweigh all others.
+
+def restored(network: nn.Module, batch: Batch) -> Tensor:
+    """What a network makes of a batch, given its shots in the order that it asks for."""
+    if isinstance(network, TsvaLite):
+        image: Tensor = network(batch.first, batch.second, batch.candidates)
+    else:
+        batch = batch.sharper_first()
+        image = network(batch.first, batch.second)
+    return image
+
+
+def relative_loss(image: Tensor, batch: Batch) -> Tensor:
+    """Charbonnier error √(d² + 10⁻⁶) of a batch, as a share of what the best of both shots and their mean has.
+
+    What counts is the gain over what needs no network, in every patch alike: otherwise patches so far out of focus
+    that little can be done would outweigh all others.
 
     Parameters
     ----------
-    restored, sharper, truth
-        Shape (n, 3, height, width), from 0 to 1.
+    image
+        What the network made, shape (n, 3, height, width), from 0 to 1.
+    batch
+        What it was made of, and the truth.
 
     Returns
     -------
     Tensor
-        Mean over the batch; 1 for a network that gives back the sharper shot.
+        Mean over the batch; 1 for a network that always gives back the best of the three.
     """
-    errors = (torch.sqrt((image - truth) ** 2 + 1e-6).mean(dim=(1, 2, 3)) for image in (restored, sharper))
-    error, baseline = errors
-    return (error / (baseline + 2e-3)).mean()
+
+    def error(guess: Tensor) -> Tensor:
+        return torch.sqrt((guess - batch.truth) ** 2 + 1e-6).mean(dim=(1, 2, 3))
+
+    simple = torch.stack([error(each) for each in _simple(batch).values()])
+    return (error(image) / (simple.amin(dim=0) + 2e-3)).mean()
 
 
-def validate(network: nn.Module, validation: Validation) -> dict[str, Any]:
-    """PSNR in dB, averaged over fields, of the network, the sharper shot and the mean; overall and by |δ|."""
+def validate(network: nn.Module, files: Sequence[Fields]) -> dict[str, Any]:
+    """PSNR in dB, averaged over fields, of the network, the better shot and the mean; and its gain by |δ|."""
     device = next(network.parameters()).device
-    scores: dict[str, list[float]] = {"network": [], "sharper": [], "mean": []}
-    with torch.inference_mode():
-        for sharper, other, truth in zip(validation.sharper, validation.other, validation.truth, strict=True):
-            one, two, wanted = (each.to(device).float().div(255)[None] for each in (sharper, other, truth))
-            restored = network(one, two).clamp(0, 1)
-            for name, image in (("network", restored), ("sharper", one), ("mean", (one + two) / 2)):
-                scores[name].append(_psnr(image, wanted))
+    scores: dict[str, list[float]] = {"network": [], "better shot": [], "mean": []}
+    drifts = []
+    for shots, candidates, drift in each_field(files):
+        batch = whole_field(shots, candidates).to(device)
+        with torch.inference_mode():
+            scores["network"].append(_psnr(restored(network, batch).clamp(0, 1), batch.truth))
+        first, second, mean = (_psnr(each, batch.truth) for each in _simple(batch).values())
+        scores["better shot"].append(max(first, second))
+        scores["mean"].append(mean)
+        drifts.append(abs(drift))
     result: dict[str, Any] = {name: round(_mean(values), 3) for name, values in scores.items()}
+    gains = np.subtract(scores["network"], scores["better shot"])
     for low, high in itertools.pairwise(_BINS_UM):
-        inside = (validation.drift_um >= low) & (validation.drift_um < high)
+        inside = (np.array(drifts) >= low) & (np.array(drifts) < high)
         if inside.any():
-            gains = [
-                net - sharp for net, sharp, use in zip(scores["network"], scores["sharper"], inside, strict=True) if use
-            ]
-            result[f"gain at {low:g} um"] = round(_mean(gains), 2)
+            result[f"gain at {low:g} um"] = round(float(gains[inside].mean()), 2)
     return result
+
+
+def _simple(batch: Batch) -> dict[str, Tensor]:
+    """What needs no network."""
+    return {"first": batch.first, "second": batch.second, "mean": (batch.first + batch.second) / 2}
 
 
 def _mean(values: list[float]) -> float:
@@ -137,17 +163,6 @@ def _mean(values: list[float]) -> float:
 
 def _psnr(image: Tensor, truth: Tensor) -> float:
     return float(-10 * torch.log10(((image - truth) ** 2).mean().clamp_min(1e-10)))
-
-
-def _batches(entries: list[Any], settings: TrainingSettings, began: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    stream = PatchStream(entries, settings.patch, settings.seed + began)
-    loader = DataLoader(
-        stream,
-        batch_size=settings.batch,
-        num_workers=settings.workers,
-        multiprocessing_context="spawn" if settings.workers else None,
-    )
-    yield from loader
 
 
 def _learning_rate(step: int, settings: TrainingSettings) -> float:

@@ -40,6 +40,14 @@ class Entry:
         return np.asarray(Image.open(self.path).convert("RGB"))
 
 
+def random_part(image: NDArray[np.uint8], edge: int, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """Random square of an image, which is continued by its mirror image where it is smaller than ``edge`` pixels."""
+    missing = [(0, max(0, edge - side)) for side in image.shape[:2]]
+    image = np.pad(image, (*missing, (0, 0)), mode="reflect")
+    y, x = (int(generator.integers(0, side - edge + 1)) for side in image.shape[:2])
+    return image[y : y + edge, x : x + edge]
+
+
 def read_manifest(path: str | Path) -> list[Entry]:
     """Read a manifest.
 

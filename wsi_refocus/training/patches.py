@@ -1,119 +1,104 @@
-"""Patches of simulated acquisitions: an endless stream to learn from, and a fixed set to validate on."""
+"""Batches of patches cut from simulated fields."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
 
-from wsi_refocus.optics.scanner import TwoShots, acquire, draw_acquisition
 from wsi_refocus.quality.focus import brenner_gradient
-from wsi_refocus.training.manifest import Entry
+from wsi_refocus.training.fields import Fields
 
-FIELD = 256
-"""Edge in pixels of the fields that are simulated at once; patches are cut from them."""
-_PATCHES_PER_FIELD = 6
-_POOL = 96
-_DULL = 0.25
-"""Share of patches of nearly empty glass that is kept; the others teach little."""
-
-Shots = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
-
-
-class PatchStream(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
-    """Endless patches, each worker with a seed of its own.
-
-    Parameters
-    ----------
-    entries
-        Images to draw from.
-    patch
-        Edge of a patch in pixels.
-    seed
-        Seed; with the number of the step that a training is resumed at, so that it does not see the same again.
-    """
-
-    def __init__(self, entries: Sequence[Entry], patch: int, seed: int) -> None:
-        self._entries = list(entries)
-        self._patch = patch
-        self._seed = seed
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield (sharper, other, truth), each uint8 of shape (3, patch, patch)."""
-        info = get_worker_info()
-        generator = np.random.default_rng([self._seed, info.id if info else 0])
-        images: dict[int, NDArray[np.uint8]] = {}
-        pool: list[Shots] = []
-        while True:
-            number = int(generator.integers(len(self._entries)))
-            if number not in images:
-                images[number] = self._entries[number].read()
-            shots = acquire(_field(images[number], generator), self._entries[number].mpp, draw_acquisition(generator))
-            pool.extend(self._cut(shots, generator))
-            while len(pool) > _POOL:
-                yield _tensors(pool.pop(int(generator.integers(len(pool)))))
-
-    def _cut(self, shots: TwoShots, generator: np.random.Generator) -> Iterator[Shots]:
-        for _ in range(_PATCHES_PER_FIELD):
-            y, x = (int(generator.integers(0, side - self._patch + 1)) for side in shots.truth.shape[:2])
-            window = (slice(y, y + self._patch), slice(x, x + self._patch))
-            if shots.truth[window].std() < 6 and generator.random() > _DULL:
-                continue
-            yield ordered(shots, window)
+Real = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Validation:
-    """Fixed patches of held-out groups.
+class Batch:
+    """Patches to learn from.
 
     Attributes
     ----------
-    sharper, other, truth : Tensor of uint8, shape (n, 3, FIELD, FIELD)
-        Shots and truth.
-    drift_um : ndarray of float, shape (n,)
-        |δ| of each.
+    first, second, truth : Tensor, shape (n, 3, height, width)
+        Shots and what they are of, from 0 to 1. The truth lies on the grid of the shot that is nearer to it: which
+        of two shifted shots a network should follow would otherwise be a riddle without an answer.
+    candidates : Tensor, shape (n, guesses, 3, height, width)
+        What the bank of inversions makes of the shots.
     """
 
-    sharper: Tensor
-    other: Tensor
+    first: Tensor
+    second: Tensor
     truth: Tensor
-    drift_um: NDArray[np.float64]
+    candidates: Tensor
+
+    def sharper_first(self) -> Batch:
+        """The same with the sharper shot, by Brenner gradient, in front; the candidates stay."""
+        pairs = zip(self.first, self.second, strict=True)
+        swap = torch.tensor([_gradient(second) > _gradient(first) for first, second in pairs])
+        swap = swap.view(-1, 1, 1, 1).to(self.first.device)
+        first, second = torch.where(swap, self.second, self.first), torch.where(swap, self.first, self.second)
+        return Batch(first, second, self.truth, self.candidates)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(*(each.to(device) for each in (self.first, self.second, self.truth, self.candidates)))
 
 
-def validation_set(entries: Sequence[Entry], count: int, seed: int) -> Validation:
-    """Simulate a fixed set of fields."""
-    generator = np.random.default_rng([seed, 2**20])
-    fields, drifts = [], []
-    for number in range(count):
-        entry = entries[number % len(entries)]
-        acquisition = draw_acquisition(generator)
-        shots = acquire(_field(entry.read(), generator), entry.mpp, acquisition)
-        fields.append(_tensors(ordered(shots)))
-        drifts.append(abs(acquisition.drift_um))
-    sharper, other, truth = (torch.stack(each) for each in zip(*fields, strict=True))
-    return Validation(sharper, other, truth, np.array(drifts))
+def draw_batch(files: Sequence[Fields], size: int, patch: int, generator: np.random.Generator) -> Batch:
+    """Cut patches from fields drawn at random.
+
+    Each is turned and mirrored at random; half of them with the planes in the other order, as if the stage counted
+    the other way; and three of ten with their colours in another order.
+
+    Parameters
+    ----------
+    files
+        Fields to cut from.
+    size
+        Number of patches.
+    patch
+        Their edge in pixels.
+    generator
+        Source of chance; the same gives the same batch.
+    """
+    cuts = [_cut(files[int(generator.integers(len(files)))], patch, generator) for _ in range(size)]
+    shots, candidates = (torch.from_numpy(np.stack(each)).float().div_(255) for each in zip(*cuts, strict=True))
+    return Batch(shots[:, 0], shots[:, 1], shots[:, 2], candidates)
 
 
-def ordered(shots: TwoShots, window: tuple[slice, slice] = (slice(None), slice(None))) -> Shots:
-    """The shots with the sharper one, by Brenner gradient, in front; and the truth that lies on that one."""
-    first, second = shots.first[window], shots.second[window]
-    if brenner_gradient(second) > brenner_gradient(first):
-        return second, first, shots.truth_of_second[window]
-    return first, second, shots.truth[window]
+def whole_field(shots: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> Batch:
+    """A field as a batch of one."""
+    ordered = _with_its_truth(np.moveaxis(shots, 3, 1))
+    pixels, bank = (torch.from_numpy(each.copy()).float().div_(255)[None] for each in (ordered, candidates))
+    return Batch(pixels[:, 0], pixels[:, 1], pixels[:, 2], bank)
 
 
-def _field(image: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Random part of an image, turned and mirrored at random."""
-    y, x = (int(generator.integers(0, max(1, side - FIELD + 1))) for side in image.shape[:2])
-    part = np.rot90(image[y : y + FIELD, x : x + FIELD], int(generator.integers(4)))
-    return np.ascontiguousarray(part[:, ::-1] if generator.random() < 0.5 else part)
+def _cut(fields: Fields, patch: int, generator: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Shots and truth, shape (3, 3, patch, patch); and candidates, shape (guesses, 3, patch, patch)."""
+    number = int(generator.integers(len(fields.shots)))
+    y, x = (int(generator.integers(0, side - patch + 1)) for side in fields.shots.shape[2:4])
+    window = (slice(y, y + patch), slice(x, x + patch))
+    shots = np.moveaxis(fields.shots[number][(slice(None), *window)], 3, 1)
+    candidates = fields.candidates[number][(slice(None), slice(None), *window)]
+    turns, mirrored = int(generator.integers(4)), generator.random() < 0.5
+    if generator.random() < 0.5:
+        shots, candidates = shots[[1, 0, 3, 2]], candidates[::-1]
+    if generator.random() < 0.3:
+        colours = generator.permutation(3)
+        shots, candidates = shots[:, colours], candidates[:, colours]
+    turned = [np.rot90(each, turns, (-2, -1)) for each in (_with_its_truth(shots), candidates)]
+    shots, candidates = (each[..., ::-1] if mirrored else each for each in turned)
+    return np.ascontiguousarray(shots), np.ascontiguousarray(candidates)
 
 
-def _tensors(shots: Shots) -> tuple[Tensor, Tensor, Tensor]:
-    sharper, other, truth = (torch.from_numpy(np.ascontiguousarray(np.moveaxis(each, 2, 0))) for each in shots)
-    return sharper, other, truth
+def _with_its_truth(shots: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """First and second shot, and the truth on the grid of that which is nearer to it."""
+    errors = [np.mean((shots[number].astype(np.float32) - shots[number + 2]) ** 2) for number in (0, 1)]
+    return shots[[0, 1, 3 if errors[1] < errors[0] else 2]]
+
+
+def _gradient(shot: Tensor) -> float:
+    return brenner_gradient(shot.mul(255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy())

@@ -1,0 +1,169 @@
+"""Simulated fields on disk: made once, by several processes, and read again and again."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from wsi_refocus.network.dual_plane import DualPlaneFilters, Guesses
+from wsi_refocus.optics.inversion import RADIUS, inversion_kernels
+from wsi_refocus.optics.scanner import TwoShots, draw_acquisition, scan
+from wsi_refocus.optics.specimen import Specimen, draw_section, draw_smear, faded
+from wsi_refocus.optics.transfer import Microscope
+from wsi_refocus.training.manifest import Entry, random_part
+
+logger = logging.getLogger(__name__)
+
+FIELD = 208
+"""Edge in pixels of a field."""
+CHUNK = 25
+"""Fields in a file."""
+MARGIN = 24
+"""Pixels a side that are simulated besides, and fade into empty glass."""
+SMEARS = 0.4
+"""Share of drawn smears among the fields."""
+_FADE = 10
+_COARSEST_MPP = 0.55
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Simulated fields, mapped from disk.
+
+    Attributes
+    ----------
+    shots : ndarray of uint8, shape (n, 4, FIELD, FIELD, 3)
+        First shot, second shot, truth on the grid of the first and on that of the second.
+    candidates : ndarray of uint8, shape (n, guesses, 3, FIELD, FIELD)
+        What a bank of inversions makes of the shots.
+    drift_um : ndarray of float64, shape (n,)
+        δ of each field.
+    """
+
+    shots: Bytes
+    candidates: Bytes
+    drift_um: NDArray[np.float64]
+
+
+def simulated_fields(
+    entries: Sequence[Entry], folder: Path, count: int, guesses: Guesses, seed: int, processes: int
+) -> list[Fields]:
+    """Simulate fields into a folder, or take those that are there.
+
+    Parameters
+    ----------
+    entries
+        Images to draw from.
+    folder
+        Where files of `CHUNK` fields are kept, in a folder of their own for these images, guesses and seed; what is
+        missing is made.
+    count
+        Number of fields; rounded up to whole files.
+    guesses
+        What the bank of inversions assumes.
+    seed
+        Seed; every file has its own, so that an interruption changes nothing.
+    processes
+        How many simulate at once; 0 for this one alone.
+    """
+    folder = folder / _digest(entries, guesses, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = range(-(-count // CHUNK))
+    missing = [number for number in numbers if not _paths(folder, number)[-1].exists()]
+    logger.info("%s: %d of %d files of %d fields are to be simulated", folder, len(missing), len(numbers), CHUNK)
+    jobs = (repeat(list(entries)), repeat(folder), missing, repeat(guesses), repeat(seed))
+    if processes and missing:
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            list(pool.map(_make_file, *jobs))
+    else:
+        list(map(_make_file, *jobs))
+    return [Fields(*(np.load(path, mmap_mode="r") for path in _paths(folder, number))) for number in numbers]
+
+
+def _digest(entries: Sequence[Entry], guesses: Guesses, seed: int) -> str:
+    """Name for all that decides what fields look like, so that no stale ones are taken."""
+    facts = repr(([(str(entry.path), entry.mpp) for entry in entries], guesses, seed, FIELD, CHUNK))
+    return hashlib.sha256(facts.encode()).hexdigest()[:12]
+
+
+def _paths(folder: Path, number: int) -> list[Path]:
+    return [folder / f"{number:04d}.{name}.npy" for name in ("shots", "candidates", "drift_um")]
+
+
+def _make_file(entries: list[Entry], folder: Path, number: int, guesses: Guesses, seed: int) -> None:
+    torch.set_num_threads(1)
+    generator = np.random.default_rng([seed, number])
+    made = [_field(entries, guesses, generator) for _ in range(CHUNK)]
+    for path, arrays in zip(_paths(folder, number), zip(*made, strict=True), strict=True):
+        temporary = path.with_suffix(".tmp.npy")
+        np.save(temporary, np.stack(arrays))
+        temporary.replace(path)
+
+
+def _field(
+    entries: list[Entry], guesses: Guesses, generator: np.random.Generator
+) -> tuple[Bytes, Bytes, NDArray[np.float64]]:
+    specimen, mpp = _specimen(entries, generator)
+    acquisition = draw_acquisition(generator)
+    shots = scan(faded(specimen, _FADE), mpp, acquisition, generator, MARGIN)
+    candidates = candidates_of(shots, guesses, acquisition.defocus_offset_um, mpp)
+    pixels = np.stack([shots.first, shots.second, shots.truth, shots.truth_of_second])
+    return pixels, candidates, np.array(acquisition.drift_um)
+
+
+def _specimen(entries: list[Entry], generator: np.random.Generator) -> tuple[Specimen, float]:
+    """Section or smear, and its µm per pixel."""
+    edge = FIELD + 2 * MARGIN
+    if generator.random() < SMEARS:
+        mpp = float(generator.uniform(0.2, _COARSEST_MPP))
+        return draw_smear(edge, mpp, generator), mpp
+    entry = entries[int(generator.integers(len(entries)))]
+    image, mpp = entry.read(), entry.mpp
+    if generator.random() < 0.6 and mpp < _COARSEST_MPP / 1.05:
+        image, mpp = _coarser(image, mpp, generator.uniform(1, min(2, _COARSEST_MPP / mpp)), generator)
+    part = np.rot90(random_part(image, edge, generator), int(generator.integers(4)))
+    return draw_section(part, mpp, generator), mpp
+
+
+def _coarser(image: Bytes, mpp: float, factor: float, generator: np.random.Generator) -> tuple[Bytes, float]:
+    """Part of an image at larger pixels."""
+    wanted = int((FIELD + 2 * MARGIN) * factor) + 2
+    y, x = (int(generator.integers(0, max(1, side - wanted))) for side in image.shape[:2])
+    picture = Image.fromarray(image[y : y + wanted, x : x + wanted])
+    smaller = picture.resize((int(picture.width / factor), int(picture.height / factor)), Image.Resampling.LANCZOS)
+    return np.asarray(smaller), mpp * factor
+
+
+def candidates_of(shots: TwoShots, guesses: Guesses, offset_um: float, mpp: float) -> Bytes:
+    """What a bank makes of two shots, in whole grey levels, shape (guesses, 3, height, width)."""
+    heights = [(drift - offset_um, drift + offset_um) for drift in guesses.drifts_um]
+    optics = Microscope(guesses.numerical_aperture, guesses.condenser_ratio)
+    filters = DualPlaneFilters(inversion_kernels(optics, mpp, heights), RADIUS)
+    pad = ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0))
+    pair = [
+        torch.from_numpy(np.pad(shot, pad, mode="reflect")).permute(2, 0, 1)[None].float().div(255)
+        for shot in (shots.first, shots.second)
+    ]
+    with torch.inference_mode():
+        made = filters(*pair)[0, ..., RADIUS:-RADIUS, RADIUS:-RADIUS]
+    levels: Bytes = made.mul(255).round().clamp(0, 255).to(torch.uint8).numpy()
+    return levels
+
+
+def each_field(files: Sequence[Fields]) -> Iterator[tuple[Bytes, Bytes, float]]:
+    """Go through the fields of all files: shots, candidates, δ."""
+    for fields in files:
+        yield from zip(fields.shots, fields.candidates, fields.drift_um, strict=True)
