@@ -197,12 +197,12 @@ def _make_tsva(spec: MethodSpec) -> Method:
     _refuse_profile(spec)
     path = default_checkpoint() if spec.checkpoint is None else find_checkpoint(spec.checkpoint)
     return NetworkMethod.from_checkpoint(
-        spec.name, path, spec.device, threads=spec.threads, filters_for=partial(_filters, spec.shots)
+        spec.name, path, spec.device, threads=spec.threads, filters_for=partial(bank_for, spec.shots)
     )
 
 
-def _filters(shots: ShotGeometry, guesses: Guesses) -> DualPlaneFilters:
-    """Bank of inversions for the shots of a slide."""
+def bank_for(shots: ShotGeometry, guesses: Guesses) -> DualPlaneFilters:
+    """Make the bank of inversions that feeds a network, for shots taken in this way."""
     from wsi_refocus.network.dual_plane import DualPlaneFilters
     from wsi_refocus.optics.inversion import RADIUS, inversion_kernels
     from wsi_refocus.optics.transfer import Microscope

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wsi_refocus.evaluation.case import Case, restored
 from wsi_refocus.methods import inversion_method
 from wsi_refocus.optics.fitting import Example, fit_optics
 from wsi_refocus.optics.profile import OpticsProfile
 from wsi_refocus.quality.fidelity import psnr
+from wsi_refocus.restoration.mean import Mean
 
 STEPS = 250
 """Evaluations of a fit; half a minute on one core."""
@@ -104,7 +104,7 @@ def _half(case: Case, number: int) -> Case:
 
 def _measured(case: Case, profile: OpticsProfile) -> HeldOut:
     shots = [case.first, case.second]
-    mean: NDArray[np.uint8] = ((case.first.astype(np.uint16) + case.second + 1) // 2).astype(np.uint8)
+    mean = Mean().restore(case.first, case.second)
     inverted = [
         restored(inversion_method("joint", case.shots.mpp, [heights_of(case)], each), *shots)
         for each in (OpticsProfile(), profile)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, make_method
 from wsi_refocus.quality.fidelity import psnr, ssim
 from wsi_refocus.quality.focus import brenner_gradient
+from wsi_refocus.restoration.mean import Mean
 
 Pixels = NDArray[np.uint8]
 
@@ -72,7 +73,7 @@ def score(case: Case, methods: Sequence[MethodSpec], border: int = 0) -> dict[st
     shots = [case.first, case.second]
     if brenner_gradient(case.second[inner]) > brenner_gradient(case.first[inner]):
         shots.reverse()
-    mean = ((case.first.astype(np.uint16) + case.second + 1) // 2).astype(np.uint8)
+    mean = Mean().restore(case.first, case.second)
     images = dict(zip(BASELINES, (*shots, mean), strict=True))
     for spec in methods:
         method = make_method(replace(spec, shots=case.shots))

@@ -19,8 +19,7 @@ GPU_SLOTS = 3
 
 ALLOCATOR = {"MALLOC_ARENA_MAX": 1, "MALLOC_MMAP_MAX_": 0, "MALLOC_TRIM_THRESHOLD_": 2**30}
 """What glibc's allocator is told in workers. The same large arrays come and go with every tile and shard: kept in
-one arena for all threads they are neither faulted in anew each time nor kept once a thread; measured with a network,
-a tenth faster and a fifth smaller."""
+one arena for all threads they are neither faulted in anew each time nor kept once a thread."""
 
 
 @dataclass(frozen=True, slots=True)

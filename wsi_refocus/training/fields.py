@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsi_refocus.network.dual_plane import DualPlaneFilters, Guesses
-from wsi_refocus.optics.inversion import RADIUS, inversion_kernels
+from wsi_refocus.methods import ShotGeometry, bank_for
+from wsi_refocus.network.dual_plane import Guesses
+from wsi_refocus.optics.inversion import RADIUS
 from wsi_refocus.optics.scanner import TwoShots, draw_acquisition, scan
 from wsi_refocus.optics.specimen import Specimen, draw_section, draw_smear, faded
-from wsi_refocus.optics.transfer import Microscope
 from wsi_refocus.training.manifest import Entry, random_part
 
 logger = logging.getLogger(__name__)
@@ -149,9 +149,7 @@ def _coarser(image: Bytes, mpp: float, factor: float, generator: np.random.Gener
 
 def candidates_of(shots: TwoShots, guesses: Guesses, offset_um: float, mpp: float) -> Bytes:
     """What a bank makes of two shots, in whole grey levels, shape (guesses, 3, height, width)."""
-    heights = [(drift - offset_um, drift + offset_um) for drift in guesses.drifts_um]
-    optics = Microscope(guesses.numerical_aperture, guesses.condenser_ratio)
-    filters = DualPlaneFilters(inversion_kernels(optics, mpp, heights), RADIUS)
+    filters = bank_for(ShotGeometry(offset_um, mpp), guesses)
     pad = ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0))
     pair = [
         torch.from_numpy(np.pad(shot, pad, mode="reflect")).permute(2, 0, 1)[None].float().div(255)

@@ -13,8 +13,6 @@ from torch import Tensor
 from wsi_refocus.quality.focus import brenner_gradient
 from wsi_refocus.training.fields import Fields
 
-Real = NDArray[np.float32]
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
