@@ -98,15 +98,23 @@ class TwoShots:
     drift_um: Image
 
 
-def draw_acquisition(generator: np.random.Generator) -> Acquisition:
+def draw_acquisition(generator: np.random.Generator, *, smear: bool = False) -> Acquisition:
     """Draw an acquisition from the ranges that networks are trained on.
 
-    ΔD 0.4-1.6 µm; δ ~ N(0, 1 µm) in seven of ten and uniform in ±2 µm otherwise; NA 0.62-0.82; condenser ratio
-    0.5-0.95; spherical aberration N(0, 0.08 λ), at most 0.2; axial colour ±0.35 µm in seven of ten; section of 0-2.5 µm
-    of stage travel; tilt N(0, 0.12 µm), and in half of them topography of up to 0.25 µm; stage scale exp N(0, 0.12);
-    residual shift N(0, 0.06 px) and residual gain N(1, 0.002) of the second shot; 6,000-60,000 electrons, read noise
-    0.1-0.6; JPEG quality 78-96 in three of four. A third are imaged by Abbe's method, without thickness and
-    topography.
+    ΔD 0.4-1.6 µm, small ones more often; half of the drifts δ ~ N(0, 1 µm), and half uniform in ±1.2 ΔD, so that focus
+    lies between the shots more often than it would by chance; NA 0.62-0.82; condenser ratio 0.5-0.95; spherical
+    aberration N(0, 0.08 λ), at most 0.2; axial colour ±0.35 µm in seven of ten; section of 0-2.5 µm of stage travel; tilt
+    N(0, 0.12 µm), and in half of them topography of up to 0.25 µm; stage scale exp N(0, 0.12); residual shift N(0, 0.06
+    px) and residual gain N(1, 0.002) of the second shot; 6,000-60,000 electrons, read noise 0.1-0.6; JPEG quality 78-96
+    in three of four. A quarter of the sections and two thirds of the smears are imaged by Abbe's method, without
+    thickness and topography; the other smears are at most 0.5 µm thick.
+
+    Parameters
+    ----------
+    generator
+        Source of chance.
+    smear
+        Whether it is one of a smear, not of a section.
     """
 
     def uniform(low: float, high: float) -> float:
@@ -115,19 +123,20 @@ def draw_acquisition(generator: np.random.Generator) -> Acquisition:
     def normal(spread: float) -> float:
         return float(generator.normal(0, spread))
 
-    abbe = generator.random() < 0.33
+    abbe = generator.random() < (0.67 if smear else 0.25)
     coloured = generator.random() < 0.7
     optics = Microscope(
         numerical_aperture=uniform(0.62, 0.82),
         condenser_ratio=uniform(0.5, 0.95),
         spherical_waves=float(np.clip(normal(0.08), -0.2, 0.2)),
         axial_colour_um=(uniform(-0.35, 0.35), 0.0, uniform(-0.35, 0.35)) if coloured else (0.0, 0.0, 0.0),
-        thickness_um=0.0 if abbe else uniform(0, 2.5),
+        thickness_um=0.0 if abbe else uniform(0, 0.5 if smear else 2.5),
     )
+    offset = 0.4 * 4 ** uniform(0, 1)
     return Acquisition(
         optics=optics,
-        defocus_offset_um=uniform(0.4, 1.6),
-        drift_um=normal(1.0) if generator.random() < 0.7 else uniform(-2, 2),
+        defocus_offset_um=offset,
+        drift_um=normal(1.0) if generator.random() < 0.5 else uniform(-1.2, 1.2) * offset,
         tilt_um=(0.0, 0.0) if abbe else (normal(0.12), normal(0.12)),
         topography_um=0.0 if abbe or generator.random() < 0.5 else uniform(0, 0.25),
         topography_px=uniform(40, 120),

@@ -31,7 +31,7 @@ CHUNK = 25
 """Fields in a file."""
 MARGIN = 24
 """Pixels a side that are simulated besides, and fade into empty glass."""
-SMEARS = 0.4
+SMEARS = 0.35
 """Share of drawn smears among the fields."""
 _FADE = 10
 _COARSEST_MPP = 0.55
@@ -116,20 +116,24 @@ def _make_file(entries: list[Entry], folder: Path, number: int, guesses: Guesses
 def _field(
     entries: list[Entry], guesses: Guesses, generator: np.random.Generator
 ) -> tuple[Bytes, Bytes, NDArray[np.float64]]:
-    specimen, mpp = _specimen(entries, generator)
-    acquisition = draw_acquisition(generator)
+    smear = bool(generator.random() < SMEARS)
+    specimen, mpp = _smear(generator) if smear else _section(entries, generator)
+    acquisition = draw_acquisition(generator, smear=smear)
     shots = scan(faded(specimen, _FADE), mpp, acquisition, generator, MARGIN)
     candidates = candidates_of(shots, guesses, acquisition.defocus_offset_um, mpp)
     pixels = np.stack([shots.first, shots.second, shots.truth, shots.truth_of_second])
     return pixels, candidates, np.array(acquisition.drift_um)
 
 
-def _specimen(entries: list[Entry], generator: np.random.Generator) -> tuple[Specimen, float]:
-    """Section or smear, and its µm per pixel."""
+def _smear(generator: np.random.Generator) -> tuple[Specimen, float]:
+    """Smear, and its µm per pixel."""
+    mpp = float(generator.uniform(0.2, _COARSEST_MPP))
+    return draw_smear(FIELD + 2 * MARGIN, mpp, generator), mpp
+
+
+def _section(entries: list[Entry], generator: np.random.Generator) -> tuple[Specimen, float]:
+    """Section made from an image, and its µm per pixel."""
     edge = FIELD + 2 * MARGIN
-    if generator.random() < SMEARS:
-        mpp = float(generator.uniform(0.2, _COARSEST_MPP))
-        return draw_smear(edge, mpp, generator), mpp
     entry = entries[int(generator.integers(len(entries)))]
     image, mpp = entry.read(), entry.mpp
     if generator.random() < 0.6 and mpp < _COARSEST_MPP / 1.05:
