@@ -104,10 +104,10 @@ def draw_acquisition(generator: np.random.Generator, *, smear: bool = False) -> 
     ΔD 0.4-1.6 µm, small ones more often; half of the drifts δ ~ N(0, 1 µm), and half uniform in ±1.2 ΔD, so that focus
     lies between the shots more often than it would by chance; NA 0.62-0.82; condenser ratio 0.5-0.95; spherical
     aberration N(0, 0.08 λ), at most 0.2; axial colour ±0.35 µm in seven of ten; section of 0-2.5 µm of stage travel;
-    tilt N(0, 0.12 µm), and in half of them topography of up to 0.25 µm; stage scale exp N(0, 0.12); residual shift N(0, 0.06
-    px) and residual gain N(1, 0.002) of the second shot; 6,000-60,000 electrons, read noise 0.1-0.6; JPEG quality 78-96
-    in three of four. A quarter of the sections and two thirds of the smears are imaged by Abbe's method, without
-    thickness and topography; the other smears are at most 0.5 µm thick.
+    tilt N(0, 0.12 µm), and in half of them topography of up to 0.25 µm; stage scale exp N(0, 0.12); residual shift
+    N(0, 0.06 px) and residual gain N(1, 0.002) of the second shot; 6,000-60,000 electrons, read noise 0.1-0.6; JPEG
+    quality 78-96 in three of four. A quarter of the sections and two thirds of the smears are imaged by Abbe's method,
+    without thickness and topography; the other smears are at most 0.5 µm thick.
 
     Parameters
     ----------
