@@ -9,8 +9,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
+from wsi_refocus.network.burst import Burst, BurstConfig
 from wsi_refocus.network.lite import LiteConfig, TsvaLite
 from wsi_refocus.network.tsva import Tsva, TsvaConfig
+from wsi_refocus.network.unet import Unet, UnetConfig
 
 MAX_NUMBER = 1024
 """Most that any number of a configuration can be; the architectures' own limits are narrower."""
@@ -62,6 +64,8 @@ class Architecture:
 ARCHITECTURES = {
     "tsva": Architecture(Tsva, TsvaConfig),
     "tsva-lite": Architecture(TsvaLite, LiteConfig),
+    "unet": Architecture(Unet, UnetConfig),
+    "burst": Architecture(Burst, BurstConfig),
 }
 
 

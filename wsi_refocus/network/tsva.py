@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
 
-CHANNELS = 3
+from wsi_refocus.network.convolutions import CHANNELS, check_sizes, convolutions, residual_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,7 @@ class TsvaConfig:
     expansive_convs: int = 3
 
     def __post_init__(self) -> None:
-        limits = {"width": 256, "depth": 6, "contracting_convs": 8, "expansive_convs": 8}
-        for name, most in limits.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or not 1 <= value <= most:
-                raise ValueError(f"{name} of a TSVA network is a whole number from 1 to {most}, not {value!r}")
+        check_sizes("TSVA", asdict(self))
 
 
 class Tsva(nn.Module):
@@ -57,7 +53,7 @@ class Tsva(nn.Module):
         widths = [config.width * 2**step for step in range(config.depth + 1)]
         self.pool = nn.MaxPool2d(2)
         self.contracting = nn.ModuleList(
-            _convolutions(before, after, config.contracting_convs, normalise=True)
+            convolutions(before, after, config.contracting_convs, normalise=True)
             for before, after in zip([CHANNELS, *widths], widths, strict=False)
         )
         self.up = nn.ModuleList()
@@ -65,12 +61,9 @@ class Tsva(nn.Module):
         below = 2 * widths[-1]
         for width in reversed(widths[:-1]):
             self.up.append(nn.ConvTranspose2d(below, below // 2, 2, stride=2))
-            self.expansive.append(_convolutions(below // 2 + 2 * width, width, config.expansive_convs, normalise=False))
+            self.expansive.append(convolutions(below // 2 + 2 * width, width, config.expansive_convs, normalise=False))
             below = width
-        self.head = nn.Conv2d(below, CHANNELS, 1)
-        nn.init.zeros_(self.head.weight)
-        assert self.head.bias is not None  # noqa: S101 - for the type checker
-        nn.init.zeros_(self.head.bias)
+        self.head = residual_head(below)
 
     @property
     def stride(self) -> int:
@@ -103,8 +96,8 @@ class Tsva(nn.Module):
             raise ValueError(f"height and width must be multiples of {self.stride}: {tuple(sharper.shape)}")
         skips = [self._contract(sharper), self._contract(other)]
         maps = torch.cat([path.pop() for path in skips], dim=1)
-        for up, convolutions in zip(self.up, self.expansive, strict=True):
-            maps = convolutions(torch.cat([up(maps), *(path.pop() for path in skips)], dim=1))
+        for up, merge in zip(self.up, self.expansive, strict=True):
+            maps = merge(torch.cat([up(maps), *(path.pop() for path in skips)], dim=1))
         residual: Tensor = self.head(maps)
         return sharper + residual
 
@@ -114,15 +107,3 @@ class Tsva(nn.Module):
         for step in self.contracting[1:]:
             maps.append(step(self.pool(maps[-1])))
         return maps
-
-
-def _convolutions(before: int, after: int, number: int, *, normalise: bool) -> nn.Sequential:
-    """3 × 3 convolutions, each followed by a ReLU; the contracting ones normalise in between."""
-    layers: list[nn.Module] = []
-    for _ in range(number):
-        layers.append(nn.Conv2d(before, after, 3, padding=1))
-        if normalise:
-            layers.append(nn.BatchNorm2d(after))
-        layers.append(nn.ReLU(inplace=True))
-        before = after
-    return nn.Sequential(*layers)
