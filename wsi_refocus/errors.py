@@ -51,3 +51,7 @@ class MissingExtraError(RefocusError, ImportError):
     """An optional package that a command needs is not installed."""
 
     exit_code = 2
+
+
+class TrainingError(RefocusError, ArithmeticError):
+    """A training that came to a dead end; what it had learned before is kept."""

@@ -20,6 +20,7 @@ COMMANDS = {
     "view": "Open a refocused slide in a viewer.",
     "evaluate": "Measure methods where the truth is known.",
     "calibrate": "Fit the optics of one scanner to a focal stack of it.",
+    "train": "Train a network on simulated acquisitions.",
 }
 
 EXIT_CODES = """\b

@@ -26,8 +26,9 @@ def random_tsva(config: TsvaConfig | None = None, seed: int = 0) -> Tsva:
 def random_lite(config: LiteConfig | None = None, seed: int = 1) -> TsvaLite:
     """TSVA-lite whose last convolution does something, as after training."""
     torch.manual_seed(seed)
-    network = TsvaLite(config or LiteConfig(width=8, growth=8, dilations=(1, 2)))
+    network = TsvaLite(config or LiteConfig(width=8, growth=8, dilations=(1, 2), context=8, context_dilations=(1,)))
     nn.init.normal_(network.head.weight, std=0.05)
+    nn.init.normal_(network.leaning.weight, std=0.2)
     return network.eval()
 
 

@@ -49,8 +49,9 @@ def test_halo_covers_bank_and_network():
     alone = measure_receptive_field(FixedInversion(random_bank()))
     assert (alone.halo, alone.stride) == (6, 1)
     field = measure_receptive_field(random_lite_with_bank())
-    # folded pixels: convolutions of the entry, two blocks of two (dilations 1 and 2) and the head: 8 of 2 pixels each
-    assert (field.halo, field.stride) == (6 + 16, 2)
+    # folded pixels: entry 1, a block before 2, context 3 of 4 each (a block, the way back), a block after 4, head 1
+    assert (field.halo, field.stride) == (48, 8)
+    assert 6 + 2 * (1 + 2 + 3 * 4 + 4 + 1) <= 48
 
 
 def test_the_method_takes_the_lower_shot_first():
@@ -61,12 +62,22 @@ def test_the_method_takes_the_lower_shot_first():
 def test_untrained_network_stays_near_mean_and_middle_candidate():
     network = random_lite()
     torch.nn.init.zeros_(network.head.weight)
+    torch.nn.init.zeros_(network.leaning.weight)
     first, second = shots()
     candidates = random_bank()(first, second)
     weights = torch.tensor([2.0 if number in (0, 6) else 0.0 for number in range(10)]).softmax(0)
     choices = torch.stack([(first + second) / 2, first, second, *candidates.unbind(dim=1)])
     expected = (weights.view(-1, 1, 1, 1, 1) * choices).sum(0)
     torch.testing.assert_close(network(first, second, candidates), expected)
+
+
+def test_the_estimated_height_comes_with_the_image():
+    network = random_lite()
+    first, second = (each[..., :64, :72] for each in shots())
+    candidates = random_bank()(first, second)
+    image, height = network.estimate(first, second, candidates)
+    assert torch.equal(image, network(first, second, candidates))
+    assert height.shape == (len(first), 1, 8, 9)
 
 
 @pytest.mark.parametrize("wrong", [{"drifts_um": ()}, {"drifts_um": (99.0,)}, {"condenser_ratio": 2.0}])

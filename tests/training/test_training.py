@@ -1,6 +1,11 @@
 """Training: what may be learned from, the loop, and going on after an interruption."""
 
 import json
+import os
+import shutil
+import signal
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +13,25 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
-from wsi_refocus.errors import UsageError
+from tests.cli.command import call, start
+from wsi_refocus.errors import CheckpointError, TrainingError, UsageError
+from wsi_refocus.network.checkpoint import save_checkpoint
 from wsi_refocus.network.dual_plane import Guesses
+from wsi_refocus.network.model_card import ModelCard
+from wsi_refocus.network.unet import Unet, UnetConfig
 from wsi_refocus.training import fields
-from wsi_refocus.training.config import TrainingSettings, load_settings
-from wsi_refocus.training.fit import fit
+from wsi_refocus.training.config import TrainingSettings, bundled_settings, load_settings
+from wsi_refocus.training.fit import fit, start_network
 from wsi_refocus.training.manifest import Entry, read_manifest, training_entries
+from wsi_refocus.training.muon import Muon, orthogonal
 from wsi_refocus.training.patches import Batch, draw_batch
 
 
 @pytest.fixture(autouse=True)
 def few_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fields, "CHUNK", 2)
-    monkeypatch.setattr("wsi_refocus.training.fit.VALIDATION_FIELDS", 2)
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +51,14 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+SMALL = {"width": 8, "growth": 4, "dilations": (1, 2), "context": 8, "context_dilations": (1,)}
+
+
 def _settings(manifest: Path, output: Path, steps: int) -> TrainingSettings:
     return TrainingSettings(
         manifest=str(manifest), output=str(output), steps=steps, batch=2, patch=64, every=2, workers=0, threads=1,
-        validation_share=0.3, fields=4, config={"width": 8, "growth": 4, "dilations": (1, 2)},
+        validation_share=0.3, fields=4, config=SMALL,
+        device="cpu", validation_fields=2,
     )  # fmt: skip
 
 
@@ -104,12 +118,19 @@ def test_a_training_that_was_interrupted_ends_as_one_that_was_not(
     assert any(torch.any(value != 0) for name, value in resumed.state_dict().items() if name == "head.weight")
 
 
-def test_the_papers_network_trains_too(manifest: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "loss", "precision"),
+    [("tsva", "mse", "float32"), ("unet", "relative", "bfloat16"), ("burst", "psnr", "float32")],
+)
+def test_the_papers_networks_train_too(
+    manifest: Path, tmp_path: Path, architecture: str, loss: str, precision: str
+) -> None:
     settings = _settings(manifest, tmp_path, 2).model_copy(
-        update={"architecture": "tsva", "config": {"width": 4, "depth": 2}}
+        update={"architecture": architecture, "config": {"width": 4, "depth": 2}, "loss": loss, "precision": precision}
     )
     network = fit(settings)
     assert all(torch.isfinite(value).all() for value in network.parameters())
+    assert torch.any(network.head.weight != 0)
 
 
 def test_the_same_seed_draws_the_same_patches(manifest: Path, tmp_path: Path) -> None:
@@ -130,6 +151,121 @@ def test_fields_are_simulated_once(manifest: Path, tmp_path: Path) -> None:
     assert np.array_equal(files[0].shots, again[0].shots)
     others = fields.simulated_fields(train, tmp_path / "a", 2, Guesses((0.0,)), 7, 0)
     assert others[0].candidates.shape[1] == 1
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_keeps_what_was_learned(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def draw_a_bad_third(*arguments: Any) -> Batch:
+        drawn.append(arguments)
+        batch = draw_batch(*arguments)
+        return replace(batch, truth=batch.truth * torch.nan) if len(drawn) == 3 else batch
+
+    with monkeypatch.context() as patched, pytest.raises(TrainingError, match="step 3"):
+        patched.setattr("wsi_refocus.training.fit.draw_batch", draw_a_bad_third)
+        fit(_settings(manifest, tmp_path, 4))
+    network = fit(_settings(manifest, tmp_path, 4))
+    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [2, 4]
+    assert all(torch.isfinite(value).all() for value in network.parameters())
+
+
+def test_training_ends_early_when_nothing_improves(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([30.0, 29.0, 28.0, 27.0, 26.0])
+    monkeypatch.setattr("wsi_refocus.training.fit.validate", lambda *_: {"network": next(scores)})
+    fit(_settings(manifest, tmp_path, 10).model_copy(update={"patience": 2}))
+    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [2, 4, 6]
+
+
+def test_muon_takes_orthogonal_steps() -> None:
+    torch.manual_seed(0)
+    for shape in ((8, 40), (40, 8)):
+        values = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+        assert values.min() > 0.6
+        assert values.max() < 1.3
+
+
+def test_muon_finds_a_linear_map() -> None:
+    torch.manual_seed(0)
+    wanted, found = torch.randn(6, 10), torch.zeros(6, 10, requires_grad=True)
+    optimiser = Muon([found], 0.05)
+    shares = []
+    for _ in range(200):
+        loss = ((found - wanted) ** 2).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        shares.append(float(loss.detach()))
+    assert shares[-1] < 0.02 * shares[0]
+
+
+def test_a_training_goes_on_after_it_was_killed(manifest: Path, tmp_path: Path) -> None:
+    """The command, killed after its first validation, ends with the weights of one that was left alone."""
+    config = tmp_path / "tiny.toml"
+    config.write_text(
+        f'manifest = "{manifest}"\nsteps = 40\nbatch = 2\npatch = 64\nevery = 4\nworkers = 0\nthreads = 1\n'
+        'validation_share = 0.3\nfields = 2\nvalidation_fields = 1\ndevice = "cpu"\noptimiser = "adam"\n'
+        'architecture = "unet"\nconfig = { width = 2, depth = 1 }\n'
+    )
+    arguments = ["train", config, "--quiet", "--output"]
+    process = start([*arguments, tmp_path / "killed"])
+    log = tmp_path / "killed" / "state.safetensors"
+    deadline = time.monotonic() + 200
+    while not log.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert log.exists()
+    shutil.copytree(tmp_path / "killed" / "fields", tmp_path / "whole" / "fields")
+    shutil.copytree(tmp_path / "killed" / "validation", tmp_path / "whole" / "validation")
+    for name in ("killed", "whole"):
+        done = call(*arguments, tmp_path / name)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    killed, whole = (load_file(tmp_path / name / "unet.safetensors") for name in ("killed", "whole"))
+    assert all(torch.equal(killed[name], whole[name]) for name in whole)
+    assert "validated on" in (tmp_path / "whole" / "unet.md").read_text()
+
+
+def test_bundled_settings_are_good(manifest: Path) -> None:
+    names = bundled_settings()
+    assert {"paper", "tsva-lite", "tsva-w16", "unet-w16"} <= names.keys()
+    for name in names:
+        start_network(load_settings(name, {"manifest": str(manifest), "output": "out"}))
+    paper = load_settings("paper", {"manifest": str(manifest), "output": "out"})
+    assert (paper.batch, paper.patch, paper.learning_rate, paper.loss) == (20, 224, 5e-4, "mse")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"patch": 512}, "does not fit a field"),
+        ({"colour": 1}, "colour"),
+        ({"precision": "float16", "device": "cpu"}, "float16"),
+        ({"architecture": "gan"}, "architecture"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(manifest: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        load_settings("tsva-lite", {"manifest": str(manifest), "output": "out", **changes})
+
+
+def test_a_checkpoint_of_another_network_is_refused(manifest: Path, tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "u", Unet(UnetConfig(2, 1)), ModelCard("", "", ""))
+    with pytest.raises(CheckpointError, match="no tsva-lite"):
+        fit(_settings(manifest, tmp_path, 2).model_copy(update={"start": str(path)}))
+
+
+def test_missing_and_damaged_images_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.csv"
+    path.write_text("file,group,mpp,split\na.png,one,0.5,train\n")
+    with pytest.raises(UsageError, match=r"a\.png"):
+        read_manifest(path)
+    (tmp_path / "a.png").write_bytes(b"no image")
+    with pytest.raises(UsageError, match=r"a\.png"):
+        read_manifest(path)[0].read()
 
 
 def test_bad_settings_are_refused_before_the_first_step(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from wsi_refocus.network.dual_plane import Guesses
 
 SHUFFLE = 2
-"""Pixels a side that are folded into channels; the stride of the network."""
+"""Pixels a side that are folded into channels."""
+COARSER = 4
+"""How much coarser, in folded pixels, the context is seen."""
 _CONTRAST = 8.0
 """What differences between images are multiplied by: the choice is made by them, and fed as they are they would
 drown in the picture that all images share, so that nothing is learned."""
@@ -29,22 +31,30 @@ class LiteConfig:
     growth : int
         Channels that each convolution of a block adds.
     dilations : tuple of int
-        Dilation of each block's convolutions.
+        Dilation of each block's convolutions; the context joins in the middle of them.
+    context : int
+        Channels of the context.
+    context_dilations : tuple of int
+        Dilation of each of its blocks' convolutions.
     guesses : Guesses
         What the bank of inversions assumes.
     """
 
     width: int = 48
     growth: int = 32
-    dilations: tuple[int, ...] = (1, 2, 4, 4, 2, 1)
+    dilations: tuple[int, ...] = (1, 1, 2, 2, 1, 1)
+    context: int = 64
+    context_dilations: tuple[int, ...] = (1, 1, 1)
     guesses: Guesses = field(default_factory=Guesses)
 
     def __post_init__(self) -> None:
-        for name in ("width", "growth"):
+        for name in ("width", "growth", "context"):
             if not 1 <= getattr(self, name) <= 256:
                 raise ValueError(f"{name} of a TSVA-lite network is from 1 to 256, not {getattr(self, name)}")
-        if not 1 <= len(self.dilations) <= 16 or not all(1 <= each <= 16 for each in self.dilations):
-            raise ValueError(f"a TSVA-lite network has 1 to 16 dilations from 1 to 16, not {self.dilations}")
+        for name in ("dilations", "context_dilations"):
+            dilations = getattr(self, name)
+            if not 1 <= len(dilations) <= 16 or not all(1 <= each <= 16 for each in dilations):
+                raise ValueError(f"a TSVA-lite network has 1 to 16 {name} from 1 to 16, not {dilations}")
 
 
 class TsvaLite(nn.Module):
@@ -53,8 +63,12 @@ class TsvaLite(nn.Module):
     The mean of both shots, and the differences to it of the shots and of the candidates that the bank made of them,
     are folded into channels (2 × 2) and pass dense residual blocks. Out come, for every pixel, weights for the mean of
     the shots, either shot and every candidate, which add up to 1, and a residual. What is smooth or in focus can so be
-    passed on as it is, and the network mostly learns *where focus lies*, which the bank leaves open. No pooling and
-    no normalisation: a pixel depends on its surroundings only.
+    passed on as it is, and the network mostly learns *where focus lies*, which the bank leaves open.
+
+    Where focus lies changes slowly over a section, and a single edge does not tell it. So a second, coarse path (8 × 8
+    pixels) looks at the surroundings, says how high the section lies, leans towards the candidates that fit, and
+    hands what it saw to the fine blocks. No pooling over the picture and no normalisation: a pixel depends on its
+    surroundings only.
 
     Parameters
     ----------
@@ -67,16 +81,26 @@ class TsvaLite(nn.Module):
         self.config = config = config or LiteConfig()
         count = len(config.guesses.drifts_um)
         self._choices = count + 3
+        blocks = [DenseBlock(config.width, config.growth, dilation) for dilation in config.dilations]
+        middle = len(blocks) // 2
         self.entry = nn.Conv2d(3 * (count + 2) * SHUFFLE**2, config.width, 3, padding=1)
-        self.blocks = nn.Sequential(
-            *(DenseBlock(config.width, config.growth, dilation) for dilation in config.dilations)
+        self.before = nn.Sequential(*blocks[:middle])
+        self.after = nn.Sequential(*blocks[middle:])
+        self.context = nn.Sequential(
+            nn.Conv2d(config.width, config.context, COARSER, stride=COARSER),
+            nn.LeakyReLU(0.1),
+            *(DenseBlock(config.context, config.context, dilation) for dilation in config.context_dilations),
         )
+        self.hint = nn.Conv2d(config.context, config.width, 1)
+        self.leaning = nn.Conv2d(config.context, self._choices, 1)
+        self.height = nn.Conv2d(config.context, 1, 1)
         self.head = nn.Conv2d(config.width, (self._choices + 3) * SHUFFLE**2, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
+        for layer in (self.leaning, self.head):
+            assert layer.bias is not None  # noqa: S101 - made with one just above
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
         with torch.no_grad():
-            assert self.head.bias is not None  # noqa: S101 - made with one just above
-            favoured = self.head.bias.zero_().view(-1, SHUFFLE**2)
-            favoured[0] = favoured[3 + count // 2] = _FAVOUR
+            self.leaning.bias[[0, 3 + count // 2]] = _FAVOUR  # type: ignore[index]
         self.fold = nn.PixelUnshuffle(SHUFFLE)
         self.unfold = nn.PixelShuffle(SHUFFLE)
 
@@ -86,7 +110,8 @@ class TsvaLite(nn.Module):
         Parameters
         ----------
         first, second
-            The two shots, lower plane first, shape (n, 3, height, width), from 0 to 1; height and width are even.
+            The two shots, lower plane first, shape (n, 3, height, width), from 0 to 1; height and width are
+            multiples of `SHUFFLE` × `COARSER`.
         candidates
             In-focus images that the bank makes of them, shape (n, guesses, 3, height, width).
 
@@ -95,15 +120,40 @@ class TsvaLite(nn.Module):
         Tensor of shape (n, 3, height, width)
             The in-focus image.
         """
+        return self.estimate(first, second, candidates)[0]
+
+    def estimate(self, first: Tensor, second: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
+        """Refocus a batch, and say how high the section lies.
+
+        Parameters
+        ----------
+        first, second, candidates
+            As for `forward`.
+
+        Returns
+        -------
+        image : Tensor of shape (n, 3, height, width)
+            The in-focus image.
+        height_um : Tensor of shape (n, 1, height / 8, width / 8)
+            Height of the middle of both shots above the section, in µm: what the bank's drifts are candidates of.
+        """
         mean = (first + second) / 2
         between = (candidates - mean.unsqueeze(1)).flatten(1, 2) * _CONTRAST
         seen = torch.cat([mean - 0.5, (first - mean) * _CONTRAST, between], dim=1)
-        out = self.unfold(self.head(self.blocks(self.entry(self.fold(seen)))))
-        weights = out[:, : self._choices].softmax(dim=1)
+        features = self.before(self.entry(self.fold(seen)))
+        context = self.context(features)
+        features = self.after(features + _finer(self.hint(context), COARSER))
+        out = self.unfold(self.head(features)).to(mean.dtype)  # choices are mixed in full precision
+        leaning = _finer(self.leaning(context).to(mean.dtype), COARSER * SHUFFLE)
+        weights = (out[:, : self._choices] + leaning).softmax(dim=1)
         image: Tensor = out[:, self._choices :] + weights[:, 0:1] * mean
         for number, choice in enumerate((first, second, *candidates.unbind(dim=1)), start=1):
             image = image + weights[:, number : number + 1] * choice
-        return image
+        return image, self.height(context).to(mean.dtype)
+
+
+def _finer(maps: Tensor, factor: int) -> Tensor:
+    return nn.functional.interpolate(maps, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 class DenseBlock(nn.Module):

@@ -25,7 +25,7 @@ from wsi_refocus.training.manifest import Entry, random_part
 
 logger = logging.getLogger(__name__)
 
-FIELD = 208
+FIELD = 224
 """Edge in pixels of a field."""
 CHUNK = 25
 """Fields in a file."""
@@ -79,12 +79,13 @@ def simulated_fields(
     processes
         How many simulate at once; 0 for this one alone.
     """
-    folder = folder / _digest(entries, guesses, seed)
+    size = min(count, CHUNK)
+    folder = folder / _digest(entries, guesses, seed, size)
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = range(-(-count // CHUNK))
+    numbers = range(-(-count // size))
     missing = [number for number in numbers if not _paths(folder, number)[-1].exists()]
-    logger.info("%s: %d of %d files of %d fields are to be simulated", folder, len(missing), len(numbers), CHUNK)
-    jobs = (repeat(list(entries)), repeat(folder), missing, repeat(guesses), repeat(seed))
+    logger.info("%s: %d of %d files of %d fields are to be simulated", folder, len(missing), len(numbers), size)
+    jobs = (repeat(list(entries)), repeat(folder), missing, repeat(size), repeat(guesses), repeat(seed))
     if processes and missing:
         with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
             list(pool.map(_make_file, *jobs))
@@ -93,9 +94,9 @@ def simulated_fields(
     return [Fields(*(np.load(path, mmap_mode="r") for path in _paths(folder, number))) for number in numbers]
 
 
-def _digest(entries: Sequence[Entry], guesses: Guesses, seed: int) -> str:
+def _digest(entries: Sequence[Entry], guesses: Guesses, seed: int, size: int) -> str:
     """Name for all that decides what fields look like, so that no stale ones are taken."""
-    facts = repr(([(str(entry.path), entry.mpp) for entry in entries], guesses, seed, FIELD, CHUNK))
+    facts = repr(([(str(entry.path), entry.mpp) for entry in entries], guesses, seed, FIELD, size))
     return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
 
@@ -103,10 +104,10 @@ def _paths(folder: Path, number: int) -> list[Path]:
     return [folder / f"{number:04d}.{name}.npy" for name in ("shots", "candidates", "drift_um")]
 
 
-def _make_file(entries: list[Entry], folder: Path, number: int, guesses: Guesses, seed: int) -> None:
+def _make_file(entries: list[Entry], folder: Path, number: int, size: int, guesses: Guesses, seed: int) -> None:
     torch.set_num_threads(1)
     generator = np.random.default_rng([seed, number])
-    made = [_field(entries, guesses, generator) for _ in range(CHUNK)]
+    made = [_field(entries, guesses, generator) for _ in range(size)]
     for path, arrays in zip(_paths(folder, number), zip(*made, strict=True), strict=True):
         temporary = path.with_suffix(".tmp.npy")
         np.save(temporary, np.stack(arrays))

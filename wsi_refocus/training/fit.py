@@ -3,45 +3,48 @@
 from __future__ import annotations
 
 import copy
-import itertools
-import json
-import logging
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Adam, Optimizer
 
+from wsi_refocus.errors import CheckpointError, TrainingError, UsageError
 from wsi_refocus.network.architectures import ARCHITECTURES
-from wsi_refocus.network.dual_plane import Guesses
-from wsi_refocus.network.lite import TsvaLite
+from wsi_refocus.network.checkpoint import load_network
+from wsi_refocus.network.device import resolve_device
 from wsi_refocus.training.config import TrainingSettings
-from wsi_refocus.training.fields import Fields, each_field, simulated_fields
+from wsi_refocus.training.fields import Fields, simulated_fields
+from wsi_refocus.training.loss import LOSSES
 from wsi_refocus.training.manifest import read_manifest, training_entries
-from wsi_refocus.training.patches import Batch, draw_batch, whole_field
+from wsi_refocus.training.muon import Muon
+from wsi_refocus.training.patches import Batch, draw_batch
+from wsi_refocus.training.prediction import guesses_of, predict
+from wsi_refocus.training.state import keep_state, log_row, read_log, resume
+from wsi_refocus.training.validation import validate
 
-logger = logging.getLogger(__name__)
-
-VALIDATION_FIELDS = 75
-_BINS_UM = (0.0, 0.5, 1.0, 1.5, 2.0, float("inf"))
+_WARM_UP = 200
 
 
-def fit(settings: TrainingSettings) -> nn.Module:
+def fit(settings: TrainingSettings, progress: Callable[[int], None] = lambda _: None) -> nn.Module:
     """Train a network, or go on with one whose training was interrupted.
 
-    The loss is `relative_loss`, and the optimiser Adam with a cosine schedule after a short warm-up. Every step
-    draws its patches with a seed of its own, so that a training that was interrupted goes on as if it had not been.
-    Written into the output folder: the simulated fields, ``log.jsonl`` with one line a validation, and
+    Every step draws its patches with a seed of its own, so that a training that was interrupted goes on as if it had
+    not been. Written into the output folder: the simulated fields, ``log.jsonl`` with one line a validation, and
     ``state.safetensors`` to resume from.
 
     Parameters
     ----------
     settings
         What to train on what.
+    progress
+        Called with the number of steps that are done, at first those of an earlier run.
 
     Returns
     -------
@@ -51,124 +54,144 @@ def fit(settings: TrainingSettings) -> nn.Module:
     Raises
     ------
     UsageError
-        If the manifest cannot be used.
+        If the manifest, the network's configuration or the device cannot be used.
+    CheckpointError
+        If the checkpoint to start from, or the state to resume from, does not fit.
+    TrainingError
+        If the loss is no longer a number; the state of the last validation is kept.
     """
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
+    device = torch.device(resolve_device(settings.device))
+    network = start_network(settings).to(device)
     folder = Path(settings.output)
-    folder.mkdir(parents=True, exist_ok=True)
     train, held_out = training_entries(read_manifest(settings.manifest), settings.validation_share)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = ARCHITECTURES[settings.architecture].build(settings.config).to(device)
-    average = copy.deepcopy(network).eval()
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
-    began = _resume(folder, network, average, optimiser)
-    guesses = network.config.guesses if isinstance(network, TsvaLite) else Guesses((0.0,))
-    seed, workers = settings.seed, settings.workers
+    folder.mkdir(parents=True, exist_ok=True)
+    guesses, seed, workers = guesses_of(network), settings.seed, settings.workers
     fields = simulated_fields(train, folder / "fields", settings.fields, guesses, seed, workers)
-    validation = simulated_fields(held_out, folder / "validation", VALIDATION_FIELDS, guesses, seed + 1, workers)
-    clock, losses = time.monotonic(), 0.0
+    count = settings.validation_fields
+    validation = simulated_fields(held_out, folder / "validation", count, guesses, seed + 1, workers)
+    return fit_to_fields(network, fields, validation, settings, progress)
+
+
+def start_network(settings: TrainingSettings) -> nn.Module:
+    """Build the network, or load the one to start from.
+
+    Raises
+    ------
+    UsageError
+        If its configuration cannot be used.
+    CheckpointError
+        If the checkpoint cannot be used, or is of another architecture.
+    """
+    architecture = ARCHITECTURES[settings.architecture]
+    if settings.start is None:
+        try:
+            return architecture.build(settings.config)
+        except ValueError as error:
+            raise UsageError(f"the configuration of the network cannot be used: {error}") from None
+    network = load_network(settings.start)
+    if type(network) is not architecture.network:
+        raise CheckpointError(f"{settings.start}: is no {settings.architecture}; start from one, or from none")
+    return network
+
+
+def fit_to_fields(
+    network: nn.Module,
+    fields: Sequence[Fields],
+    validation: Sequence[Fields],
+    settings: TrainingSettings,
+    progress: Callable[[int], None] = lambda _: None,
+) -> nn.Module:
+    """The loop itself: train a network on fields that lie on disk; as `fit`."""
+    folder = Path(settings.output)
+    average = copy.deepcopy(network).eval()
+    network.train()
+    optimisers = _optimisers(network, settings)
+    began = resume(folder, network, average, optimisers)
+    progress(began)
+    clock, losses = time.monotonic(), []
     for step in range(began, settings.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = _learning_rate(step, settings)
-        batch = draw_batch(fields, settings.batch, settings.patch, np.random.default_rng([seed, step])).to(device)
-        loss = relative_loss(restored(network, batch), batch)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+        batch = draw_batch(fields, settings.batch, settings.patch, np.random.default_rng([settings.seed, step]))
+        loss = _step(network, batch, optimisers, step, settings)
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss} at step {step + 1}; {folder} keeps the state of the last validation: "
+                "go on from it with a smaller learning rate"
+            )
         _move_average(average, network, min(settings.average, (step + 1) / (step + 10)))
-        losses += float(loss.detach())
+        losses.append(loss)
+        progress(1)
         if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
-            row = {"step": step + 1, "loss": losses / ((step - began) % settings.every + 1)}
-            row |= validate(average, validation) | {"seconds": round(time.monotonic() - clock, 1)}
-            losses = 0.0
-            _log(folder, row)
-            _keep(folder, step + 1, network, average, optimiser)
+            row = {"step": step + 1, "loss": sum(losses) / len(losses)} | validate(average, validation)
+            log_row(folder, row | {"seconds": round(time.monotonic() - clock, 1)})
+            keep_state(folder, step + 1, network, average, optimisers)
+            losses = []
+            if _is_over([each["network"] for each in read_log(folder, step + 1)], settings.patience):
+                break
     return average
 
 
-def _log(folder: Path, row: dict[str, Any]) -> None:
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-        log.write(json.dumps(row) + "\n")
-    logger.info("%s", json.dumps(row))
+def _optimisers(network: nn.Module, settings: TrainingSettings) -> list[Optimizer]:
+    """Muon for kernels but those of the head, which starts at zero, and Adam for all else; or Adam alone."""
+    kernels: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, weight in network.named_parameters():
+        by_muon = settings.optimiser == "muon" and weight.ndim > 1 and not name.startswith("head.")
+        (kernels if by_muon else others).append(weight)
+    adam = Adam(others, settings.learning_rate)
+    return [adam, Muon(kernels, settings.learning_rate)] if kernels else [adam]
 
 
-def restored(network: nn.Module, batch: Batch) -> Tensor:
-    """What a network makes of a batch, given its shots in the order that it asks for."""
-    if isinstance(network, TsvaLite):
-        image: Tensor = network(batch.first, batch.second, batch.candidates)
-    else:
-        batch = batch.sharper_first()
-        image = network(batch.first, batch.second)
-    return image
-
-
-def relative_loss(image: Tensor, batch: Batch) -> Tensor:
-    """Charbonnier error √(d² + 10⁻⁶) of a batch, as a share of what the best of both shots and their mean has.
-
-    What counts is the gain over what needs no network, in every patch alike: otherwise patches so far out of focus
-    that little can be done would outweigh all others.
-
-    Parameters
-    ----------
-    image
-        What the network made, shape (n, 3, height, width), from 0 to 1.
-    batch
-        What it was made of, and the truth.
-
-    Returns
-    -------
-    Tensor
-        Mean over the batch; 1 for a network that always gives back the best of the three.
-    """
-
-    def error(guess: Tensor) -> Tensor:
-        return torch.sqrt((guess - batch.truth) ** 2 + 1e-6).mean(dim=(1, 2, 3))
-
-    simple = torch.stack([error(each) for each in _simple(batch).values()])
-    return (error(image) / (simple.amin(dim=0) + 2e-3)).mean()
-
-
-def validate(network: nn.Module, files: Sequence[Fields]) -> dict[str, Any]:
-    """PSNR in dB, averaged over fields, of the network, the better shot and the mean; and its gain by |δ|."""
+def _step(
+    network: nn.Module, batch: Batch, optimisers: Sequence[Optimizer], step: int, settings: TrainingSettings
+) -> float:
+    """One step of the optimisers; returns the loss. Weights stay as they are where it is no number."""
     device = next(network.parameters()).device
-    scores: dict[str, list[float]] = {"network": [], "better shot": [], "mean": []}
-    drifts = []
-    for shots, candidates, drift in each_field(files):
-        batch = whole_field(shots, candidates).to(device)
-        with torch.inference_mode():
-            scores["network"].append(_psnr(restored(network, batch).clamp(0, 1), batch.truth))
-        first, second, mean = (_psnr(each, batch.truth) for each in _simple(batch).values())
-        scores["better shot"].append(max(first, second))
-        scores["mean"].append(mean)
-        drifts.append(abs(drift))
-    result: dict[str, Any] = {name: round(_mean(values), 3) for name, values in scores.items()}
-    gains = np.subtract(scores["network"], scores["better shot"])
-    for low, high in itertools.pairwise(_BINS_UM):
-        inside = (np.array(drifts) >= low) & (np.array(drifts) < high)
-        if inside.any():
-            result[f"gain at {low:g} um"] = round(float(gains[inside].mean()), 2)
-    return result
+    batch = batch.to(device)
+    with _computing_in(settings.precision, device):
+        image, height = predict(network, batch)
+    loss = LOSSES[settings.loss](image, batch)
+    total = loss
+    if height is not None and settings.height_weight:
+        total = loss + settings.height_weight * _height_error(height.float(), batch.height_um)
+    for optimiser in optimisers:
+        optimiser.zero_grad(set_to_none=True)
+    scale = 1024.0 if settings.precision == "float16" else 1.0  # or small gradients vanish
+    (total * scale).backward()  # type: ignore[no-untyped-call]
+    for weight in network.parameters():
+        if weight.grad is not None:
+            weight.grad.div_(scale)
+    norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    if not math.isfinite(float(loss.detach())):
+        return float(loss.detach())
+    if math.isfinite(float(norm)):
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = _learning_rate(step, settings)
+            optimiser.step()
+    return float(loss.detach())
 
 
-def _simple(batch: Batch) -> dict[str, Tensor]:
-    """What needs no network."""
-    return {"first": batch.first, "second": batch.second, "mean": (batch.first + batch.second) / 2}
+def _height_error(estimate: Tensor, height_um: Tensor) -> Tensor:
+    """Huber error in µm; beyond 2.2 µm it only matters that it is far."""
+    wanted = height_um.clamp(-2.2, 2.2).view(-1, 1, 1, 1).expand_as(estimate)
+    return functional.smooth_l1_loss(estimate, wanted)
 
 
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _psnr(image: Tensor, truth: Tensor) -> float:
-    return float(-10 * torch.log10(((image - truth) ** 2).mean().clamp_min(1e-10)))
+def _computing_in(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    return nullcontext() if precision == "float32" else torch.autocast(device.type, getattr(torch, precision))
 
 
 def _learning_rate(step: int, settings: TrainingSettings) -> float:
-    warm = min(1.0, (step + 1) / 200)
-    cosine = 0.5 * (1 + torch.cos(torch.tensor(torch.pi * step / settings.steps)).item())
-    return settings.learning_rate * warm * cosine
+    warm = min(1.0, (step + 1) / _WARM_UP)
+    falling = 0.5 * (1 + math.cos(math.pi * step / settings.steps)) if settings.schedule == "cosine" else 1.0
+    return settings.learning_rate * warm * falling
+
+
+def _is_over(scores: Sequence[float], patience: int) -> bool:
+    """Whether the best score was seen ``patience`` validations ago."""
+    return bool(patience) and len(scores) - 1 - int(np.argmax(scores)) >= patience
 
 
 def _move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
@@ -178,36 +201,3 @@ def _move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
                 kept.lerp_(new, 1 - decay)
             else:
                 kept.copy_(new)
-
-
-def _keep(folder: Path, step: int, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-    """Write what a training is resumed from; whole or not at all."""
-    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
-    for number, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
-    temporary = folder / "state.safetensors.tmp"
-    save_file({name: value.contiguous().cpu() for name, value in tensors.items()}, temporary, {"step": str(step)})
-    temporary.replace(folder / "state.safetensors")
-
-
-def _resume(folder: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> int:
-    """Load what `_keep` wrote; returns the number of steps that are done."""
-    path = folder / "state.safetensors"
-    if not path.exists():
-        return 0
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as stored:
-        step = int(stored.metadata()["step"])
-    tensors = load_file(path)
-    for prefix, module in (("network.", network), ("average.", average)):
-        module.load_state_dict({n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)})
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimiser."):
-            _, number, key = name.split(".", 2)
-            state.setdefault(int(number), {})[key] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    logger.info("going on after step %d", step)
-    return step

@@ -28,16 +28,28 @@ class Entry:
         µm per pixel.
     split : str
         ``train`` or ``test``.
+    source : str
+        Where it comes from, as the manifest calls it.
     """
 
     path: Path
     group: str
     mpp: float
     split: str
+    source: str = ""
 
     def read(self) -> NDArray[np.uint8]:
-        """Read the image as RGB of shape (height, width, 3)."""
-        return np.asarray(Image.open(self.path).convert("RGB"))
+        """Read the image as RGB of shape (height, width, 3).
+
+        Raises
+        ------
+        UsageError
+            If it is missing or damaged.
+        """
+        try:
+            return np.asarray(Image.open(self.path).convert("RGB"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{self.path}: cannot be read ({error}); mend it or take it out of the manifest") from None
 
 
 def random_part(image: NDArray[np.uint8], edge: int, generator: np.random.Generator) -> NDArray[np.uint8]:
@@ -54,13 +66,13 @@ def read_manifest(path: str | Path) -> list[Entry]:
     Raises
     ------
     UsageError
-        If it cannot be read, lacks a column, or has a group in two splits.
+        If it cannot be read, lacks a column, has a group in two splits, or names a file that does not exist.
     """
     path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8") as file:
             entries = [
-                Entry(path.parent / row["file"], row["group"], float(row["mpp"]), row["split"])
+                Entry(path.parent / row["file"], row["group"], float(row["mpp"]), row["split"], row.get("source", ""))
                 for row in csv.DictReader(file)
             ]
     except (OSError, KeyError, ValueError) as error:
@@ -69,6 +81,9 @@ def read_manifest(path: str | Path) -> list[Entry]:
     for entry in entries:
         if splits.setdefault(entry.group, entry.split) != entry.split:
             raise UsageError(f"{path}: the group {entry.group} is in two splits")
+    missing = [entry.path for entry in entries if not entry.path.is_file()]
+    if missing:
+        raise UsageError(f"{missing[0]}: is in {path.name} but does not exist ({len(missing)} such); mend the manifest")
     return entries
 
 

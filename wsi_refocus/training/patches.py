@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -25,12 +25,15 @@ class Batch:
         of two shifted shots a network should follow would otherwise be a riddle without an answer.
     candidates : Tensor, shape (n, guesses, 3, height, width)
         What the bank of inversions makes of the shots.
+    height_um : Tensor, shape (n,)
+        Height of the middle of both shots above the section, −δ.
     """
 
     first: Tensor
     second: Tensor
     truth: Tensor
     candidates: Tensor
+    height_um: Tensor
 
     def sharper_first(self) -> Batch:
         """The same with the sharper shot, by Brenner gradient, in front; the candidates stay."""
@@ -38,11 +41,15 @@ class Batch:
         swap = torch.tensor([_gradient(second) > _gradient(first) for first, second in pairs])
         swap = swap.view(-1, 1, 1, 1).to(self.first.device)
         first, second = torch.where(swap, self.second, self.first), torch.where(swap, self.first, self.second)
-        return Batch(first, second, self.truth, self.candidates)
+        return replace(self, first=first, second=second)
+
+    def without_network(self) -> dict[str, Tensor]:
+        """What needs no network: the shots and their mean."""
+        return {"first": self.first, "second": self.second, "mean": (self.first + self.second) / 2}
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
-        return Batch(*(each.to(device) for each in (self.first, self.second, self.truth, self.candidates)))
+        return Batch(*(getattr(self, each.name).to(device) for each in fields(self)))
 
 
 def draw_batch(files: Sequence[Fields], size: int, patch: int, generator: np.random.Generator) -> Batch:
@@ -63,33 +70,37 @@ def draw_batch(files: Sequence[Fields], size: int, patch: int, generator: np.ran
         Source of chance; the same gives the same batch.
     """
     cuts = [_cut(files[int(generator.integers(len(files)))], patch, generator) for _ in range(size)]
-    shots, candidates = (torch.from_numpy(np.stack(each)).float().div_(255) for each in zip(*cuts, strict=True))
-    return Batch(shots[:, 0], shots[:, 1], shots[:, 2], candidates)
+    pixels, bank, heights = zip(*cuts, strict=True)
+    shots, candidates = (torch.from_numpy(np.stack(each)).float().div_(255) for each in (pixels, bank))
+    return Batch(shots[:, 0], shots[:, 1], shots[:, 2], candidates, torch.tensor(heights, dtype=torch.float32))
 
 
-def whole_field(shots: NDArray[np.uint8], candidates: NDArray[np.uint8]) -> Batch:
+def whole_field(shots: NDArray[np.uint8], candidates: NDArray[np.uint8], drift_um: float) -> Batch:
     """A field as a batch of one."""
     ordered = _with_its_truth(np.moveaxis(shots, 3, 1))
     pixels, bank = (torch.from_numpy(each.copy()).float().div_(255)[None] for each in (ordered, candidates))
-    return Batch(pixels[:, 0], pixels[:, 1], pixels[:, 2], bank)
+    return Batch(pixels[:, 0], pixels[:, 1], pixels[:, 2], bank, torch.tensor([-float(drift_um)]))
 
 
-def _cut(fields: Fields, patch: int, generator: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Shots and truth, shape (3, 3, patch, patch); and candidates, shape (guesses, 3, patch, patch)."""
-    number = int(generator.integers(len(fields.shots)))
-    y, x = (int(generator.integers(0, side - patch + 1)) for side in fields.shots.shape[2:4])
+def _cut(
+    file: Fields, patch: int, generator: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
+    """Shots and truth, shape (3, 3, patch, patch); candidates, shape (guesses, 3, patch, patch); and the height."""
+    number = int(generator.integers(len(file.shots)))
+    height = -float(file.drift_um[number])
+    y, x = (int(generator.integers(0, side - patch + 1)) for side in file.shots.shape[2:4])
     window = (slice(y, y + patch), slice(x, x + patch))
-    shots = np.moveaxis(fields.shots[number][(slice(None), *window)], 3, 1)
-    candidates = fields.candidates[number][(slice(None), slice(None), *window)]
+    shots = np.moveaxis(file.shots[number][(slice(None), *window)], 3, 1)
+    candidates = file.candidates[number][(slice(None), slice(None), *window)]
     turns, mirrored = int(generator.integers(4)), generator.random() < 0.5
     if generator.random() < 0.5:
-        shots, candidates = shots[[1, 0, 3, 2]], candidates[::-1]
+        shots, candidates, height = shots[[1, 0, 3, 2]], candidates[::-1], -height
     if generator.random() < 0.3:
         colours = generator.permutation(3)
         shots, candidates = shots[:, colours], candidates[:, colours]
     turned = [np.rot90(each, turns, (-2, -1)) for each in (_with_its_truth(shots), candidates)]
     shots, candidates = (each[..., ::-1] if mirrored else each for each in turned)
-    return np.ascontiguousarray(shots), np.ascontiguousarray(candidates)
+    return np.ascontiguousarray(shots), np.ascontiguousarray(candidates), height
 
 
 def _with_its_truth(shots: NDArray[np.uint8]) -> NDArray[np.uint8]:
