@@ -73,7 +73,7 @@ def inversion_kernels(
     """
     frequency = np.hypot(np.fft.fftfreq(EDGE, mpp)[:, np.newaxis], np.fft.rfftfreq(EDGE, mpp))
     radii = np.linspace(0, float(frequency.max()), _RADII)
-    window = _window()
+    window = fading_window()
     kernels = np.empty((len(heights_um), 3, 2, EDGE, EDGE))
     for channel in range(3):
         for number, pair in enumerate(inversion_responses(optics, channel, heights_um, radii, regularisation)):
@@ -131,7 +131,7 @@ def _least_squares(ratios: list[Real], phases: list[Real], weights: Regularisati
     return first, second
 
 
-def _window() -> Real:
+def fading_window() -> Real:
     """1 up to 5/8 of `RADIUS`, and from there a cosine down to 0."""
     offset = np.fft.fftfreq(EDGE, 1 / EDGE)
     distance = np.hypot(offset[:, np.newaxis], offset)

@@ -1,0 +1,17 @@
+"""Methods that make one in-focus image of two defocused ones, behind one protocol."""
+
+from wsi_refocus.methods.by_torch import bank_for, inversion_method
+from wsi_refocus.methods.protocol import Method, MethodSpec, ShotGeometry
+from wsi_refocus.methods.registry import available, device_count, make_method, resolve_device
+
+__all__ = [
+    "Method",
+    "MethodSpec",
+    "ShotGeometry",
+    "available",
+    "bank_for",
+    "device_count",
+    "inversion_method",
+    "make_method",
+    "resolve_device",
+]

@@ -1,0 +1,85 @@
+"""Methods that compute without torch."""
+
+from __future__ import annotations
+
+from wsi_refocus.methods.protocol import Method, MethodSpec
+from wsi_refocus.methods.refusal import refuse_profile, refuse_weights
+
+
+def make_sharpest(spec: MethodSpec) -> Method:
+    """The sharper shot as it is."""
+    from wsi_refocus.restoration.sharpest import Sharpest
+
+    _refuse_both(spec)
+    return Sharpest()
+
+
+def make_mean(spec: MethodSpec) -> Method:
+    """The mean of both shots."""
+    from wsi_refocus.restoration.mean import Mean
+
+    _refuse_both(spec)
+    return Mean()
+
+
+def make_edf(spec: MethodSpec) -> Method:
+    """Wavelet fusion of both shots."""
+    from wsi_refocus.restoration.edf import WaveletFusion
+
+    _refuse_both(spec)
+    return WaveletFusion()
+
+
+def make_focus_map(spec: MethodSpec) -> Method:
+    """The sharper shot in every square."""
+    from wsi_refocus.restoration.focus_map import FocusMap
+
+    _refuse_both(spec)
+    return FocusMap()
+
+
+def make_wiener(spec: MethodSpec) -> Method:
+    """Wiener filter of both shots, with focus in the middle of them or where the profile says."""
+    from wsi_refocus.optics.deconvolution import wiener_kernels
+    from wsi_refocus.optics.profile import OpticsProfile
+    from wsi_refocus.restoration.wiener import Wiener
+
+    refuse_weights(spec)
+    profile = OpticsProfile() if spec.profile is None else OpticsProfile.read(spec.profile)
+    heights = profile.heights(-spec.shots.offset_um, spec.shots.offset_um)
+    return Wiener(wiener_kernels(profile.optics, spec.shots.mpp, heights))
+
+
+def make_richardson_lucy(spec: MethodSpec) -> Method:
+    """Richardson-Lucy iteration on both shots, with focus as for `make_wiener`."""
+    from wsi_refocus.optics.deconvolution import blur_kernels
+    from wsi_refocus.optics.profile import OpticsProfile
+    from wsi_refocus.restoration.richardson_lucy import RichardsonLucy
+
+    refuse_weights(spec)
+    profile = OpticsProfile() if spec.profile is None else OpticsProfile.read(spec.profile)
+    heights = profile.heights(-spec.shots.offset_um, spec.shots.offset_um)
+    return RichardsonLucy(blur_kernels(profile.optics, spec.shots.mpp, heights))
+
+
+def make_dark_channel(spec: MethodSpec) -> Method:
+    """Blind deblurring of the sharper shot with the dark channel prior."""
+    from wsi_refocus.restoration.blind import BlindDeblurring
+    from wsi_refocus.restoration.dark_channel import dark_channel_step
+
+    _refuse_both(spec)
+    return BlindDeblurring(spec.name, dark_channel_step)
+
+
+def make_graph_prior(spec: MethodSpec) -> Method:
+    """Blind deblurring of the sharper shot with the reweighted graph total variation."""
+    from wsi_refocus.restoration.blind import BlindDeblurring
+    from wsi_refocus.restoration.graph_prior import graph_step
+
+    _refuse_both(spec)
+    return BlindDeblurring(spec.name, graph_step)
+
+
+def _refuse_both(spec: MethodSpec) -> None:
+    refuse_weights(spec)
+    refuse_profile(spec)
