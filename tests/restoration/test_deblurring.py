@@ -40,7 +40,7 @@ def acquisition():
 def restored(method: Method, first, second):
     halo = method.halo
     padded = [np.pad(shot, ((halo, halo), (halo, halo), (0, 0)), mode="symmetric")[None] for shot in (first, second)]
-    return levels(method.restore(*padded)[0, halo:-halo, halo:-halo])
+    return levels(method.restore(*padded)[0, halo : -halo or None, halo : -halo or None])
 
 
 @pytest.mark.parametrize("name", ["wiener", "richardson_lucy"])
