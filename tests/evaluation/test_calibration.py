@@ -1,6 +1,7 @@
 """Fitting a scanner's optics, and using them."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +9,29 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from safetensors.numpy import load_file
 
 from wsi_refocus import refocus_slide
-from wsi_refocus.errors import UsageError
-from wsi_refocus.evaluation.calibration import HeldOut, calibrate, is_worth_it, near_pairs
+from wsi_refocus.errors import CheckpointError, UsageError
+from wsi_refocus.evaluation.calibration import (
+    BUNDLED,
+    FITTED,
+    MEAN,
+    NOMINAL,
+    SHOT,
+    TUNED,
+    HeldOut,
+    averages,
+    fit_scanner,
+    is_worth_it,
+    measure,
+    near_pairs,
+    tune_to_scanner,
+)
 from wsi_refocus.evaluation.stack import cases_of_stack
 from wsi_refocus.geometry import Region
+from wsi_refocus.methods import MethodSpec, make_method
+from wsi_refocus.network.zoo import default_checkpoint
 from wsi_refocus.ngff.store import read_level
 from wsi_refocus.optics.abbe import AbbeViews
 from wsi_refocus.optics.inversion import Regularisation
@@ -35,15 +53,35 @@ def planes() -> list[np.ndarray]:
     return [np.clip(views.at(z) + 0.5, 0, 255).astype(np.uint8) for z in HEIGHTS]
 
 
-def test_a_fit_is_better_than_nominal_optics_on_the_half_it_has_not_seen(planes: list[np.ndarray]) -> None:
+def test_a_fit_is_better_than_nominal_optics_on_the_half_it_has_not_seen(
+    planes: list[np.ndarray], tmp_path: Path
+) -> None:
     cases = cases_of_stack(planes, 0.5, MPP, 2, near_pairs(5, 2))
-    profile, held_out = calibrate(cases, 60)
-    gains = [each.fitted - each.nominal for each in held_out]
-    assert np.mean(gains) > 0.5
-    assert is_worth_it(held_out)
-    assert profile.figures["psnr_db_on_lower_half"]["fitted"] == pytest.approx(
-        np.mean([each.fitted for each in held_out]), abs=1e-3
-    )
+    held_out = measure(cases, fit_scanner(cases, 60), tmp_path)
+    found = averages(held_out)
+    assert found[FITTED] - found[NOMINAL] > 0.5
+    assert TUNED not in found
+    assert not list(tmp_path.iterdir())
+
+
+def test_tuning_learns_from_the_upper_half_and_helps_on_the_lower(planes: list[np.ndarray], tmp_path: Path) -> None:
+    cases = cases_of_stack(planes, 0.5, MPP, 2, [(1, 3)])
+    fitted = OpticsProfile(Microscope(0.5, 0.9), Regularisation(0.2, 0.1, 0.1))
+    tuned = tune_to_scanner(cases, fitted, tmp_path / "scanner.safetensors", 30)
+    (held_out,) = measure(cases, tuned, tmp_path)
+    assert held_out.psnr[TUNED] > held_out.psnr[BUNDLED] + 0.2
+    blind = [replace(case, **{name: _without_lower_half(getattr(case, name)) for name in ("first", "second", "truth")})
+             for case in cases]  # fmt: skip
+    again = tune_to_scanner(blind, fitted, tmp_path / "again.safetensors", 30)
+    assert again.weights_sha256 != ""
+    one, other = (load_file(tmp_path / each.weights) for each in (tuned, again))
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def _without_lower_half(image: np.ndarray) -> np.ndarray:
+    image = image.copy()
+    image[len(image) // 2 :] = 0
+    return image
 
 
 def test_pairs_near_focus_are_fitted_to() -> None:
@@ -52,10 +90,11 @@ def test_pairs_near_focus_are_fitted_to() -> None:
 
 
 def test_a_fit_that_is_worse_anywhere_on_average_is_not_worth_it() -> None:
-    good = HeldOut("one", 30.0, 29.0, 31.0, 32.0)
-    assert is_worth_it([good])
-    assert not is_worth_it([replace(good, nominal=33.0)])
-    assert not is_worth_it([replace(good, mean=33.0)])
+    good = {SHOT: 30.0, MEAN: 29.0, NOMINAL: 31.0, BUNDLED: 30.0, FITTED: 32.0}
+    assert is_worth_it([HeldOut("one", good)], FITTED)
+    assert not is_worth_it([HeldOut("one", good)], TUNED)
+    for name in (SHOT, MEAN, NOMINAL, BUNDLED):
+        assert not is_worth_it([HeldOut("one", good | {name: 33.0})], FITTED)
 
 
 def test_profiles_are_kept_in_files(tmp_path: Path) -> None:
@@ -79,10 +118,17 @@ def test_the_command_writes_a_profile_only_if_it_helps(planes: list[np.ndarray],
     for number, plane in enumerate(planes):
         Image.fromarray(plane).save(tmp_path / f"{number}.png")
     scale = ["--truth", "2", "--z-step", "0.5", "--mpp", "0.25", "--pair", "1,3"]
-    result = CliRunner().invoke(group, ["calibrate", str(tmp_path), "-o", str(tmp_path / "p.json"), *scale])
+    path = tmp_path / "p.json"
+    result = CliRunner().invoke(group, ["calibrate", str(tmp_path), "-o", str(path), *scale, "--tuning-steps", "20"])
     assert result.exit_code == 0, result.output
     assert "| planes 1, 3 |" in result.stdout
-    assert OpticsProfile.read(tmp_path / "p.json").figures["mpp"] == MPP
+    profile = OpticsProfile.read(path)
+    assert profile.figures["mpp"] == MPP
+    assert bool(profile.weights) == (tmp_path / "p.safetensors").exists()
+    path.unlink()
+    result = CliRunner().invoke(group, ["calibrate", str(tmp_path), "-o", str(path), *scale, "--tuning-steps", "0"])
+    assert "tuned" not in result.stdout
+    assert OpticsProfile.read(path).weights == ""
 
 
 def test_a_run_uses_the_profile_and_records_it(slide: Path, tmp_path: Path) -> None:
@@ -97,6 +143,19 @@ def test_a_run_uses_the_profile_and_records_it(slide: Path, tmp_path: Path) -> N
     attributes = json.loads((outputs[1] / "zarr.json").read_text())["attributes"]["wsi_refocus"]
     assert len(attributes["method"]["profile_sha256"]) == 64
     assert attributes["settings"]["profile"] == str(path)
+
+
+def test_a_profile_without_weights_and_one_with_others_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    PROFILE.write(path)
+    with pytest.raises(UsageError, match="no weights"):
+        make_method(MethodSpec("tsva", profile=str(path)))
+    shutil.copy(default_checkpoint(), tmp_path / "w.safetensors")
+    replace(PROFILE, weights="w.safetensors", weights_sha256="0").write(path)
+    with pytest.raises(CheckpointError, match="calibrate again"):
+        make_method(MethodSpec("tsva", profile=str(path)))
+    with pytest.raises(UsageError, match="either"):
+        make_method(MethodSpec("tsva", "some.safetensors", profile=str(path)))
 
 
 def test_methods_that_use_no_profile_refuse_one(

@@ -99,11 +99,11 @@ def test_a_training_that_was_interrupted_ends_as_one_that_was_not(
 ) -> None:
     drawn = []
 
-    def draw_four(*arguments: Any) -> Batch:
+    def draw_four(*arguments: Any, **options: Any) -> Batch:
         drawn.append(arguments)
         if len(drawn) > 4:
             raise KeyboardInterrupt
-        return draw_batch(*arguments)
+        return draw_batch(*arguments, **options)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr("wsi_refocus.training.fit.draw_batch", draw_four)
@@ -158,9 +158,9 @@ def test_a_loss_that_is_no_number_ends_the_training_and_keeps_what_was_learned(
 ) -> None:
     drawn = []
 
-    def draw_a_bad_third(*arguments: Any) -> Batch:
+    def draw_a_bad_third(*arguments: Any, **options: Any) -> Batch:
         drawn.append(arguments)
-        batch = draw_batch(*arguments)
+        batch = draw_batch(*arguments, **options)
         return replace(batch, truth=batch.truth * torch.nan) if len(drawn) == 3 else batch
 
     with monkeypatch.context() as patched, pytest.raises(TrainingError, match="step 3"):

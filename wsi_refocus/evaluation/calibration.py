@@ -1,47 +1,50 @@
-"""Fitting a scanner's optics on one half of a focal stack, and measuring what that brings on the other half."""
+"""Fitting optics and network to a scanner on one half of a focal stack, and measuring on the other half."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from wsi_refocus.evaluation.case import Case, restored
-from wsi_refocus.methods import inversion_method
+from wsi_refocus.evaluation.tuning import tune
+from wsi_refocus.methods import MethodSpec, inversion_method, make_method
+from wsi_refocus.network.checkpoint import checkpoint_sha256
 from wsi_refocus.optics.fitting import Example, fit_optics
 from wsi_refocus.optics.profile import OpticsProfile
 from wsi_refocus.quality.fidelity import psnr
 from wsi_refocus.restoration.mean import Mean
 
-STEPS = 250
+FIT_STEPS = 250
 """Evaluations of a fit; half a minute on one core."""
+SHOT, MEAN = "better shot", "mean"
+NOMINAL, FITTED = "joint, nominal optics", "joint, fitted optics"
+BUNDLED, TUNED = "tsva, bundled", "tsva, tuned"
 _FARTHEST_STEPS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """PSNR in dB on the held-out half, of one case.
+    """What was measured on the held-out half of one case.
 
     Attributes
     ----------
     name : str
         The shots.
-    better_shot, mean, nominal, fitted : float
-        Of the better shot, the mean of both, and the inversion with nominal and with fitted optics.
+    psnr : Mapping of str to float
+        In dB, by what was measured.
     """
 
     name: str
-    better_shot: float
-    mean: float
-    nominal: float
-    fitted: float
+    psnr: Mapping[str, float]
 
 
-def calibrate(
-    cases: Sequence[Case], steps: int = STEPS, progress: Callable[[int], None] = lambda _: None
-) -> tuple[OpticsProfile, list[HeldOut]]:
-    """Fit the optics to the upper half of every case's field, and measure on the lower half.
+def fit_scanner(
+    cases: Sequence[Case], steps: int = FIT_STEPS, progress: Callable[[int], None] = lambda _: None
+) -> OpticsProfile:
+    """Fit the optics to the upper half of every case's field.
 
     Parameters
     ----------
@@ -51,28 +54,83 @@ def calibrate(
         Most evaluations of the fit.
     progress
         Called with 1 for each of them.
+    """
+    upper = [_half(case, 0) for case in cases]
+    examples = [Example(case.first, case.second, case.truth, heights_of(case)) for case in upper]
+    return fit_optics(examples, cases[0].shots.mpp, steps, progress)
+
+
+def tune_to_scanner(
+    cases: Sequence[Case],
+    profile: OpticsProfile,
+    weights: Path,
+    steps: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> OpticsProfile:
+    """Tune the bundled network to the upper half of every case's field.
+
+    Parameters
+    ----------
+    cases, profile
+        Pairs of planes of one stack, and the optics fitted to them.
+    weights
+        Checkpoint to write.
+    steps
+        Optimiser steps.
+    progress
+        Called with 1 for each of them.
 
     Returns
     -------
-    profile : OpticsProfile
-        With what was measured as its figures.
-    held_out : list of HeldOut
-        One a case.
+    OpticsProfile
+        The profile with the network.
     """
-    upper = [_half(case, 0) for case in cases]
-    lower = [_half(case, 1) for case in cases]
-    mpp = cases[0].shots.mpp
-    examples = [Example(case.first, case.second, case.truth, heights_of(case)) for case in upper]
-    profile = fit_optics(examples, mpp, steps, progress)
-    held_out = [_measured(case, profile) for case in lower]
-    means = {name: float(np.mean([getattr(each, name) for each in held_out])) for name in HeldOut.__slots__[1:]}
-    figures = {
-        "mpp": mpp,
-        "fitted_to": "upper half of the stack's field",
-        "psnr_db_on_lower_half": {name: round(value, 3) for name, value in means.items()},
-        "pairs": [case.name for case in cases],
-    }
-    return replace(profile, figures=figures), held_out
+    path = tune([_half(case, 0) for case in cases], profile, weights, steps, progress)
+    return replace(profile, weights=path.name, weights_sha256=checkpoint_sha256(path))
+
+
+def measure(cases: Sequence[Case], profile: OpticsProfile, folder: Path) -> list[HeldOut]:
+    """Measure on the lower half of every case's field, beside what needs no profile.
+
+    Parameters
+    ----------
+    cases
+        Pairs of planes of one stack.
+    profile
+        What was fitted to their upper halves.
+    folder
+        Where its weights lie, and where it is written for the measurement.
+    """
+    path = folder / "measured.json"
+    profile.write(path)
+    found = []
+    for case in (_half(each, 1) for each in cases):
+        images = {
+            MEAN: Mean().restore(case.first, case.second),
+            NOMINAL: _inverted(case, OpticsProfile()),
+            FITTED: _inverted(case, profile),
+            BUNDLED: restored(make_method(MethodSpec("tsva", shots=case.shots)), case.first, case.second),
+        }
+        if profile.weights:
+            spec = MethodSpec("tsva", shots=case.shots, profile=str(path))
+            images[TUNED] = restored(make_method(spec), case.first, case.second)
+        shot = max(psnr(each, case.truth) for each in (case.first, case.second))
+        found.append(HeldOut(case.name, {SHOT: shot} | {name: psnr(each, case.truth) for name, each in images.items()}))
+    path.unlink()
+    return found
+
+
+def averages(held_out: Sequence[HeldOut]) -> dict[str, float]:
+    """Average PSNR over the cases, by what was measured."""
+    return {name: float(np.mean([each.psnr[name] for each in held_out])) for name in held_out[0].psnr}
+
+
+def is_worth_it(held_out: Sequence[HeldOut], name: str) -> bool:
+    """Whether something fitted is better on the held-out half, on average, than all that needs no profile."""
+    found = averages(held_out)
+    without = [found[each] for each in (NOMINAL, BUNDLED) if each in found]
+    better = np.mean([max(each.psnr[SHOT], each.psnr[MEAN]) for each in held_out])
+    return name in found and found[name] > max(*without, float(better))
 
 
 def near_pairs(planes: int, truth: int) -> list[tuple[int, int]]:
@@ -80,15 +138,6 @@ def near_pairs(planes: int, truth: int) -> list[tuple[int, int]]:
     below = range(max(0, truth - _FARTHEST_STEPS), truth)
     above = range(truth + 1, min(planes, truth + _FARTHEST_STEPS + 1))
     return [(low, high) for low in below for high in above]
-
-
-def is_worth_it(held_out: Sequence[HeldOut]) -> bool:
-    """Whether the fit is better on the held-out half, on average, than nominal optics and than no optics at all."""
-    fitted = np.mean([each.fitted for each in held_out])
-    return bool(
-        fitted > np.mean([each.nominal for each in held_out])
-        and fitted > np.mean([max(each.mean, each.better_shot) for each in held_out])
-    )
 
 
 def heights_of(case: Case) -> tuple[float, float]:
@@ -102,15 +151,6 @@ def _half(case: Case, number: int) -> Case:
     return replace(case, first=case.first[rows], second=case.second[rows], truth=case.truth[rows])
 
 
-def _measured(case: Case, profile: OpticsProfile) -> HeldOut:
-    shots = [case.first, case.second]
-    mean = Mean().restore(case.first, case.second)
-    inverted = [
-        restored(inversion_method("joint", case.shots.mpp, [heights_of(case)], each), *shots)
-        for each in (OpticsProfile(), profile)
-    ]
-    return HeldOut(
-        case.name,
-        max(psnr(shot, case.truth) for shot in shots),
-        *(psnr(each, case.truth) for each in (mean, *inverted)),
-    )
+def _inverted(case: Case, profile: OpticsProfile) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    method = inversion_method("joint", case.shots.mpp, [heights_of(case)], profile)
+    return restored(method, case.first, case.second)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsi_refocus.errors import CheckpointError
+from wsi_refocus.errors import CheckpointError, UsageError
 from wsi_refocus.methods.protocol import Method, MethodSpec, ShotGeometry
 from wsi_refocus.methods.refusal import refuse_profile, refuse_weights
 
@@ -20,11 +21,30 @@ def make_tsva(spec: MethodSpec) -> Method:
     from wsi_refocus.network.inference import NetworkMethod
     from wsi_refocus.network.zoo import default_checkpoint, find_checkpoint
 
-    refuse_profile(spec)
+    if spec.profile is not None:
+        return _make_tuned(spec)
     path = default_checkpoint() if spec.checkpoint is None else find_checkpoint(spec.checkpoint)
     return NetworkMethod.from_checkpoint(
         spec.name, path, spec.device, threads=spec.threads, filters_for=partial(bank_for, spec.shots)
     )
+
+
+def _make_tuned(spec: MethodSpec) -> Method:
+    """The network of a profile, fed by the optics of that profile."""
+    from wsi_refocus.network.checkpoint import checkpoint_sha256
+    from wsi_refocus.network.inference import NetworkMethod
+    from wsi_refocus.optics.profile import OpticsProfile
+
+    if spec.profile is None or spec.checkpoint is not None:
+        raise UsageError("a profile brings its own weights; give either --profile or --checkpoint")
+    profile = OpticsProfile.read(spec.profile)
+    if not profile.weights:
+        raise UsageError(f"{spec.profile}: holds optics but no weights; choose --method joint, or calibrate again")
+    path = Path(spec.profile).parent / Path(profile.weights).name
+    if checkpoint_sha256(path) != profile.weights_sha256:
+        raise CheckpointError(f"{path}: are not the weights that {spec.profile} was measured with; calibrate again")
+    filters_for = partial(bank_for, spec.shots, profile=profile)
+    return NetworkMethod.from_checkpoint(spec.name, path, spec.device, threads=spec.threads, filters_for=filters_for)
 
 
 def make_trained(spec: MethodSpec) -> Method:
@@ -46,15 +66,29 @@ def make_trained(spec: MethodSpec) -> Method:
     return NetworkMethod.from_checkpoint(spec.name, path, spec.device, threads=spec.threads)
 
 
-def bank_for(shots: ShotGeometry, guesses: Guesses) -> DualPlaneFilters:
-    """Make the bank of inversions that feeds a network, for shots taken in this way."""
+def bank_for(shots: ShotGeometry, guesses: Guesses, profile: OpticsProfile | None = None) -> DualPlaneFilters:
+    """Make the bank of inversions that feeds a network.
+
+    Parameters
+    ----------
+    shots
+        How the shots were taken.
+    guesses
+        The drifts, and the optics where there is no profile.
+    profile
+        Optics of the scanner.
+    """
     from wsi_refocus.network.dual_plane import DualPlaneFilters
     from wsi_refocus.optics.inversion import RADIUS, inversion_kernels
     from wsi_refocus.optics.transfer import Microscope
 
-    optics = Microscope(guesses.numerical_aperture, guesses.condenser_ratio)
     heights = [(drift - shots.offset_um, drift + shots.offset_um) for drift in guesses.drifts_um]
-    return DualPlaneFilters(inversion_kernels(optics, shots.mpp, heights), RADIUS)
+    if profile is None:
+        optics, regularisation = Microscope(guesses.numerical_aperture, guesses.condenser_ratio), None
+    else:
+        optics, regularisation = profile.optics, profile.regularisation
+        heights = [profile.heights(*pair) for pair in heights]
+    return DualPlaneFilters(inversion_kernels(optics, shots.mpp, heights, regularisation), RADIUS)
 
 
 def make_joint(spec: MethodSpec) -> Method:

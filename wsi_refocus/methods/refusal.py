@@ -15,7 +15,9 @@ def refuse_profile(spec: MethodSpec) -> None:
         If one is named.
     """
     if spec.profile is not None:
-        raise UsageError(f"the method {spec.name} uses no optics profile; leave it out or choose --method joint")
+        raise UsageError(
+            f"the method {spec.name} uses no optics profile; leave it out or choose --method joint or tsva"
+        )
 
 
 def refuse_weights(spec: MethodSpec) -> None:

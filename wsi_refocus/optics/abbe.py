@@ -15,6 +15,7 @@ FINEST_UM = 0.17
 SOURCE_POINTS = 24
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 _DARKEST = 1e-3
+_KEPT = 3
 
 Complex = NDArray[np.complex64]
 
@@ -75,9 +76,9 @@ class AbbeViews:
             Grey levels, not clipped.
         """
         if z_um not in self._seen:  # the view in focus is asked for once a shot
-            self._seen = {z_um: [self._intensity(channel, z_um) for channel in range(3)]} | (
-                {0.0: self._seen[0.0]} if 0.0 in self._seen else {}
-            )
+            self._seen[z_um] = [self._intensity(channel, z_um) for channel in range(3)]
+            while len(self._seen) > _KEPT:
+                del self._seen[next(iter(self._seen))]
         view = np.empty((*self._shape, 3), np.float32)
         for channel, intensity in enumerate(self._seen[z_um]):
             seen = _resampled(intensity, self._shape, shift_px)

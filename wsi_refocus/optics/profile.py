@@ -32,6 +32,10 @@ class OpticsProfile:
         How much higher than the plane called in focus the optics' own focus lies, in µm of stage travel.
     figures : Mapping
         What the profile was fitted to, and what was measured with it.
+    weights : str
+        Name of the file, beside the profile, of a network tuned to the scanner; empty for none.
+    weights_sha256 : str
+        Its hash.
     """
 
     optics: Microscope = field(default_factory=Microscope)
@@ -39,6 +43,8 @@ class OpticsProfile:
     stage_scale: float = 1.0
     focus_offset_um: float = 0.0
     figures: Mapping[str, Any] = field(default_factory=dict)
+    weights: str = ""
+    weights_sha256: str = ""
 
     def heights(self, first_um: float, second_um: float) -> tuple[float, float]:
         """Heights of two planes over the optics' focus, from those over the plane in focus."""

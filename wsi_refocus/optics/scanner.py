@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
 
-from wsi_refocus.optics.abbe import AbbeViews
+from wsi_refocus.optics.abbe import SOURCE_POINTS, AbbeViews
 from wsi_refocus.optics.focusing import FocusedViews
 from wsi_refocus.optics.specimen import GLASS, Image, Specimen, smooth_noise, specimen_of
 from wsi_refocus.optics.transfer import Microscope
@@ -50,6 +50,9 @@ class Acquisition:
         Grey level of empty glass.
     stage_scale : float
         What the stage travels over what it says.
+    focus_um : float
+        Height of the plane that is called in focus over that in which the optics image the section: with phase, the
+        sharpest plane is not the one of least blur.
     abbe : bool
         Whether strong phase is imaged as such, by Abbe's method, instead of as that of a weak object.
     phase_per_density, phase_texture : float
@@ -71,6 +74,7 @@ class Acquisition:
     jpeg_quality: int | None = None
     brightness: float = GLASS
     stage_scale: float = 1.0
+    focus_um: float = 0.0
     abbe: bool = False
     phase_per_density: float = 0.4
     phase_texture: float = 0.03
@@ -102,9 +106,9 @@ def draw_acquisition(generator: np.random.Generator, *, smear: bool = False) -> 
     """Draw an acquisition from the ranges that networks are trained on.
 
     ΔD 0.4-1.6 µm, small ones more often; half of the drifts δ ~ N(0, 1 µm), and half uniform in ±1.2 ΔD, so that focus
-    lies between the shots more often than it would by chance; NA 0.62-0.82; condenser ratio 0.5-0.95; spherical
+    lies between the shots more often than it would by chance; NA 0.55-0.88; condenser ratio 0.4-0.95; spherical
     aberration N(0, 0.08 λ), at most 0.2; axial colour ±0.35 µm in seven of ten; section of 0-2.5 µm of stage travel;
-    tilt N(0, 0.12 µm), and in half of them topography of up to 0.25 µm; stage scale exp N(0, 0.12); residual shift
+    tilt N(0, 0.12 µm), and in half of them topography of up to 0.25 µm; stage scale exp N(0, 0.2); residual shift
     N(0, 0.06 px) and residual gain N(1, 0.002) of the second shot; 6,000-60,000 electrons, read noise 0.1-0.6; JPEG
     quality 78-96 in three of four. A quarter of the sections and two thirds of the smears are imaged by Abbe's method,
     without thickness and topography; the other smears are at most 0.5 µm thick.
@@ -126,8 +130,8 @@ def draw_acquisition(generator: np.random.Generator, *, smear: bool = False) -> 
     abbe = generator.random() < (0.67 if smear else 0.25)
     coloured = generator.random() < 0.7
     optics = Microscope(
-        numerical_aperture=uniform(0.62, 0.82),
-        condenser_ratio=uniform(0.5, 0.95),
+        numerical_aperture=uniform(0.55, 0.88),
+        condenser_ratio=uniform(0.4, 0.95),
         spherical_waves=float(np.clip(normal(0.08), -0.2, 0.2)),
         axial_colour_um=(uniform(-0.35, 0.35), 0.0, uniform(-0.35, 0.35)) if coloured else (0.0, 0.0, 0.0),
         thickness_um=0.0 if abbe else uniform(0, 0.5 if smear else 2.5),
@@ -146,7 +150,7 @@ def draw_acquisition(generator: np.random.Generator, *, smear: bool = False) -> 
         read_noise=uniform(0.1, 0.6),
         jpeg_quality=int(generator.integers(78, 97)) if generator.random() < 0.75 else None,
         brightness=uniform(225, 250),
-        stage_scale=float(np.exp(normal(0.12))),
+        stage_scale=float(np.exp(normal(0.2))),
         abbe=abbe,
         seed=int(generator.integers(2**31)),
     )
@@ -200,7 +204,7 @@ def scan(
     TwoShots
         The truth is the model's own view in focus: with the section's thickness and aberrations.
     """
-    views = (AbbeViews if acquisition.abbe else FocusedViews)(specimen, acquisition.optics, mpp)
+    views = views_of(specimen, mpp, acquisition)
     shape = specimen.phase.shape
     drift = _topography((shape[0], shape[1]), acquisition, generator)
     inner = (slice(margin, -margin), slice(margin, -margin)) if margin else (slice(None), slice(None))
@@ -208,10 +212,19 @@ def scan(
     gains = (np.full(3, brightness), brightness * np.asarray(acquisition.gain, np.float32))
     shots, truths = [], []
     for side, shift, gain in zip((-1, 1), acquisition.shift_px, gains, strict=True):
-        height = side * acquisition.defocus_offset_um * acquisition.stage_scale - drift
+        height = acquisition.focus_um + side * acquisition.defocus_offset_um * acquisition.stage_scale - drift
         shots.append(_captured(view_over(views, height, shift)[inner] * gain, acquisition, generator))
-        truths.append(_rounded(views.at(0.0, shift)[inner] * gain))
+        truths.append(_rounded(views.at(acquisition.focus_um, shift)[inner] * gain))
     return TwoShots(shots[0], shots[1], truths[0], truths[1], drift[inner])
+
+
+def views_of(
+    specimen: Specimen, mpp: float, acquisition: Acquisition, source_points: int = SOURCE_POINTS
+) -> AbbeViews | FocusedViews:
+    """All views of a specimen, by the model that the acquisition asks for; fewer points make Abbe's method quicker."""
+    if acquisition.abbe:
+        return AbbeViews(specimen, acquisition.optics, mpp, source_points)
+    return FocusedViews(specimen, acquisition.optics, mpp)
 
 
 class Views(Protocol):

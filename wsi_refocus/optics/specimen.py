@@ -105,7 +105,7 @@ def draw_smear(edge: int, mpp: float, generator: np.random.Generator) -> Specime
     phase = generator.uniform(0, 0.1) * smooth_noise((edge, edge), generator.uniform(1, 4) / mpp, generator)
     stain = generator.uniform(0.1, 1, 3)
     extent, size = edge * mpp, generator.uniform(1.5, 8)
-    delay, hollow = generator.uniform(0, 2.2), generator.uniform(-0.8, 0.8)
+    delay, hollow = generator.uniform(0, 2) ** 2, generator.uniform(-0.8, 0.8)
     for _ in range(min(_CELLS, int(generator.uniform(0.1, 1.2) * extent**2 / (np.pi * size**2)))):
         top, left = generator.uniform(0, extent, 2)
         radius, squeeze, angle = (generator.uniform(*each) for each in ((0.7 * size, 1.3 * size), (0.7, 1), (0, np.pi)))

@@ -66,7 +66,7 @@ class RichardsonLucy:
         for _ in range(self._iterations):
             factors = []
             for shot, response in zip(padded, transfer[1:], strict=True):
-                ratio: Image = shot / np.maximum(blurred(image, response), np.float32(_DARKEST))
+                ratio: Image = np.divide(shot, np.maximum(blurred(image, response), _DARKEST), dtype=np.float32)
                 factors.append(blurred(ratio, response.conj()))
             image = image * np.clip(np.mean(factors, axis=0, dtype=np.float32), 0.5, 2)
         return blurred(image, transfer[0])[radius : radius + shape[0], radius : radius + shape[1]]

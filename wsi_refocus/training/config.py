@@ -54,6 +54,8 @@ class TrainingSettings(BaseModel):
         Steps between validations.
     patience : int
         Validations without a better one after which training ends early; 0 for never.
+    exchange : bool
+        Whether the planes and the colours of a patch may be exchanged.
     fields : int
         Simulated fields that patches are cut from.
     validation_fields : int
@@ -88,6 +90,7 @@ class TrainingSettings(BaseModel):
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
     every: Annotated[int, Field(ge=1)] = 500
     patience: Annotated[int, Field(ge=0)] = 0
+    exchange: bool = True
     fields: Annotated[int, Field(ge=1)] = 4000
     validation_fields: Annotated[int, Field(ge=1)] = 75
     workers: Annotated[int, Field(ge=0)] = 1

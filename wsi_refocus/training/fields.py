@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsi_refocus.methods import ShotGeometry, bank_for
-from wsi_refocus.network.dual_plane import Guesses
+from wsi_refocus.network.dual_plane import DualPlaneFilters, Guesses
+from wsi_refocus.optics.autofocus import sharpest_height
 from wsi_refocus.optics.inversion import RADIUS
-from wsi_refocus.optics.scanner import TwoShots, draw_acquisition, scan
+from wsi_refocus.optics.scanner import draw_acquisition, scan, views_of
 from wsi_refocus.optics.specimen import Specimen, draw_section, draw_smear, faded
 from wsi_refocus.training.manifest import Entry, random_part
 
@@ -33,7 +34,10 @@ MARGIN = 24
 """Pixels a side that are simulated besides, and fade into empty glass."""
 SMEARS = 0.35
 """Share of drawn smears among the fields."""
+AUTOFOCUSED_SMEARS, AUTOFOCUSED_SECTIONS = 0.8, 0.25
+"""Shares of the fields whose truth is the sharpest view, as a scanner finds it, instead of that of least blur."""
 _FADE = 10
+_FEW_POINTS = 8
 _COARSEST_MPP = 0.55
 
 Bytes = NDArray[np.uint8]
@@ -120,8 +124,13 @@ def _field(
     smear = bool(generator.random() < SMEARS)
     specimen, mpp = _smear(generator) if smear else _section(entries, generator)
     acquisition = draw_acquisition(generator, smear=smear)
-    shots = scan(faded(specimen, _FADE), mpp, acquisition, generator, MARGIN)
-    candidates = candidates_of(shots, guesses, acquisition.defocus_offset_um, mpp)
+    specimen = faded(specimen, _FADE)
+    if generator.random() < (AUTOFOCUSED_SMEARS if smear else AUTOFOCUSED_SECTIONS):
+        views = views_of(specimen, mpp, acquisition, _FEW_POINTS)
+        acquisition = replace(acquisition, focus_um=sharpest_height(views))
+    shots = scan(specimen, mpp, acquisition, generator, MARGIN)
+    filters = bank_for(ShotGeometry(acquisition.defocus_offset_um, mpp), guesses)
+    candidates = candidates_of(shots.first, shots.second, filters)
     pixels = np.stack([shots.first, shots.second, shots.truth, shots.truth_of_second])
     return pixels, candidates, np.array(acquisition.drift_um)
 
@@ -152,13 +161,12 @@ def _coarser(image: Bytes, mpp: float, factor: float, generator: np.random.Gener
     return np.asarray(smaller), mpp * factor
 
 
-def candidates_of(shots: TwoShots, guesses: Guesses, offset_um: float, mpp: float) -> Bytes:
-    """What a bank makes of two shots, in whole grey levels, shape (guesses, 3, height, width)."""
-    filters = bank_for(ShotGeometry(offset_um, mpp), guesses)
+def candidates_of(first: Bytes, second: Bytes, filters: DualPlaneFilters) -> Bytes:
+    """What a bank makes of two shots (height, width, 3), in whole grey levels, shape (guesses, 3, height, width)."""
     pad = ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0))
     pair = [
         torch.from_numpy(np.pad(shot, pad, mode="reflect")).permute(2, 0, 1)[None].float().div(255)
-        for shot in (shots.first, shots.second)
+        for shot in (first, second)
     ]
     with torch.inference_mode():
         made = filters(*pair)[0, ..., RADIUS:-RADIUS, RADIUS:-RADIUS]

@@ -112,7 +112,8 @@ def fit_to_fields(
     progress(began)
     clock, losses = time.monotonic(), []
     for step in range(began, settings.steps):
-        batch = draw_batch(fields, settings.batch, settings.patch, np.random.default_rng([settings.seed, step]))
+        generator = np.random.default_rng([settings.seed, step])
+        batch = draw_batch(fields, settings.batch, settings.patch, generator, exchange=settings.exchange)
         loss = _step(network, batch, optimisers, step, settings)
         if not math.isfinite(loss):
             raise TrainingError(

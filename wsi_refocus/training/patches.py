@@ -52,11 +52,13 @@ class Batch:
         return Batch(*(getattr(self, each.name).to(device) for each in fields(self)))
 
 
-def draw_batch(files: Sequence[Fields], size: int, patch: int, generator: np.random.Generator) -> Batch:
+def draw_batch(
+    files: Sequence[Fields], size: int, patch: int, generator: np.random.Generator, *, exchange: bool = True
+) -> Batch:
     """Cut patches from fields drawn at random.
 
-    Each is turned and mirrored at random; half of them with the planes in the other order, as if the stage counted
-    the other way; and three of ten with their colours in another order.
+    Each is turned and mirrored at random; if exchanged, half of them with the planes in the other order, as if the
+    stage counted the other way, and three of ten with their colours in another order.
 
     Parameters
     ----------
@@ -68,8 +70,10 @@ def draw_batch(files: Sequence[Fields], size: int, patch: int, generator: np.ran
         Their edge in pixels.
     generator
         Source of chance; the same gives the same batch.
+    exchange
+        Whether planes and colours may be exchanged: not so where the bank knows which side of focus is which.
     """
-    cuts = [_cut(files[int(generator.integers(len(files)))], patch, generator) for _ in range(size)]
+    cuts = [_cut(files[int(generator.integers(len(files)))], patch, generator, exchange) for _ in range(size)]
     pixels, bank, heights = zip(*cuts, strict=True)
     shots, candidates = (torch.from_numpy(np.stack(each)).float().div_(255) for each in (pixels, bank))
     return Batch(shots[:, 0], shots[:, 1], shots[:, 2], candidates, torch.tensor(heights, dtype=torch.float32))
@@ -83,7 +87,7 @@ def whole_field(shots: NDArray[np.uint8], candidates: NDArray[np.uint8], drift_u
 
 
 def _cut(
-    file: Fields, patch: int, generator: np.random.Generator
+    file: Fields, patch: int, generator: np.random.Generator, exchange: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
     """Shots and truth, shape (3, 3, patch, patch); candidates, shape (guesses, 3, patch, patch); and the height."""
     number = int(generator.integers(len(file.shots)))
@@ -93,9 +97,9 @@ def _cut(
     shots = np.moveaxis(file.shots[number][(slice(None), *window)], 3, 1)
     candidates = file.candidates[number][(slice(None), slice(None), *window)]
     turns, mirrored = int(generator.integers(4)), generator.random() < 0.5
-    if generator.random() < 0.5:
+    if exchange and generator.random() < 0.5:
         shots, candidates, height = shots[[1, 0, 3, 2]], candidates[::-1], -height
-    if generator.random() < 0.3:
+    if exchange and generator.random() < 0.3:
         colours = generator.permutation(3)
         shots, candidates = shots[:, colours], candidates[:, colours]
     turned = [np.rot90(each, turns, (-2, -1)) for each in (_with_its_truth(shots), candidates)]
