@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -12,6 +13,7 @@ import zarr
 
 from tests.cli.command import COMMAND, call, start
 from tests.pipeline.outputs import array_files
+from wsi_refocus.methods import available
 from wsi_refocus.pipeline.journal import Journal
 
 SUMMARY_KEYS = {
@@ -28,6 +30,12 @@ def test_help_is_quick() -> None:
         seconds.append(time.perf_counter() - began)
     assert min(seconds) < 0.5
     assert "Exit codes" in done.stdout and "run" in done.stdout
+
+
+def test_help_names_every_method() -> None:
+    text = " ".join(call("run", "--help").stdout.split())
+    named = re.search(r"--method TEXT (.*?)\.", text)
+    assert named and re.split(", | or ", named[1]) == [name for name, _ in available()]
 
 
 def test_json_is_the_last_line_and_has_what_is_promised(slide: Path, tmp_path: Path) -> None:

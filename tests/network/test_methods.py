@@ -28,7 +28,7 @@ WITHOUT_WEIGHTS = [name for name, _ in available() if name not in ("tsva", "unet
 @pytest.mark.parametrize("name", ["tsva", *WITHOUT_WEIGHTS])
 def test_every_method_keeps_the_protocol(name, checkpoint):
     method = make_method(MethodSpec(name, checkpoint if name == "tsva" else None))
-    sharper, other = np.random.default_rng(0).integers(0, 256, (2, 2, 64, 128, 3), dtype=np.uint8)
+    sharper, other = np.random.default_rng(0).integers(0, 256, (2, 2, 256, 512, 3), dtype=np.uint8)
     restored = method.restore(sharper, other)
     assert method.name == name
     assert method.halo % method.stride == 0

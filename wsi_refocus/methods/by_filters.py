@@ -64,20 +64,20 @@ def make_richardson_lucy(spec: MethodSpec) -> Method:
 
 def make_dark_channel(spec: MethodSpec) -> Method:
     """Blind deblurring of the sharper shot with the dark channel prior."""
-    from wsi_refocus.restoration.blind import BlindDeblurring
     from wsi_refocus.restoration.dark_channel import dark_channel_step
+    from wsi_refocus.restoration.local_deblurring import LocalDeblurring
 
     _refuse_both(spec)
-    return BlindDeblurring(spec.name, dark_channel_step)
+    return LocalDeblurring(spec.name, dark_channel_step)
 
 
 def make_graph_prior(spec: MethodSpec) -> Method:
     """Blind deblurring of the sharper shot with the reweighted graph total variation."""
-    from wsi_refocus.restoration.blind import BlindDeblurring
     from wsi_refocus.restoration.graph_prior import graph_step
+    from wsi_refocus.restoration.local_deblurring import LocalDeblurring
 
     _refuse_both(spec)
-    return BlindDeblurring(spec.name, graph_step)
+    return LocalDeblurring(spec.name, graph_step)
 
 
 def _refuse_both(spec: MethodSpec) -> None:

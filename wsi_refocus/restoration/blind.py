@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wsi_refocus.restoration.periodic import Image, Spectrum, gradients, gradients_power, placed
 
@@ -18,47 +17,9 @@ _SMALLEST_KERNEL = 5
 _SMOOTH_KERNEL = 5e-2
 _FAINTEST = 0.05
 _SMOOTH_IMAGE = 4e-3
-_FLAT = 1.5 / 255
 
 Step = Callable[[Image, Spectrum, Image], Image]
 """Makes a picture with clear edges of a blurred one, the spectrum of its blur, and the last such picture."""
-
-
-class BlindDeblurring:
-    """Undoes a blur that is the same over a tile and for all colours, and is found on the tile itself.
-
-    So, unlike for all other methods, what comes out depends on where tiles begin and on their size.
-
-    Parameters
-    ----------
-    name
-        Name in the registry.
-    step
-        The prior.
-    """
-
-    stride = 1
-    halo = 32
-    batch = 1
-    by_height = False
-    checkpoint_sha256: str | None = None
-
-    def __init__(self, name: str, step: Step) -> None:
-        self.name = name
-        self._step = step
-
-    def restore(self, sharper: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Deblur the sharper shots, shape (n, height, width, 3), in grey levels; the others are not looked at."""
-        return np.stack([self._deblurred(shot) for shot in sharper])
-
-    def _deblurred(self, shot: NDArray[np.uint8]) -> Image:
-        colours: Image = shot.astype(np.float32) / np.float32(255)
-        grey: Image = colours.mean(axis=2)
-        if grey.std() < _FLAT:
-            return shot.astype(np.float32)
-        kernel = find_blur(grey, self._step)
-        restored = np.stack([undone(colours[..., channel], kernel) for channel in range(3)], axis=2)
-        return np.clip(restored, 0, 1) * 255
 
 
 def find_blur(grey: Image, step: Step, size: int = KERNEL) -> Image:

@@ -1,4 +1,4 @@
-"""Methods without a network, on cases whose answer is known."""
+"""Filters of both shots, on cases whose answer is known."""
 
 import numpy as np
 import pytest
@@ -10,10 +10,6 @@ from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, make_method
 from wsi_refocus.optics.deconvolution import blur_kernels, wiener_kernels
 from wsi_refocus.optics.transfer import Microscope
 from wsi_refocus.quality.fidelity import psnr
-from wsi_refocus.restoration.blind import KERNEL, find_blur, undone
-from wsi_refocus.restoration.dark_channel import dark_channel_step
-from wsi_refocus.restoration.focus_map import composed, sharpest_planes
-from wsi_refocus.restoration.graph_prior import graph_step
 
 SHOTS = ShotGeometry(1.0, 0.3)
 
@@ -55,20 +51,18 @@ def test_what_the_model_blurs_the_filters_undo(name, acquisition):
         "wiener": lambda: Wiener(wiener_kernels(Microscope(), SHOTS.mpp, heights)),
         "richardson_lucy": lambda: RichardsonLucy(blur_kernels(Microscope(), SHOTS.mpp, heights)),
     }[name]()
-    gain = psnr(restored(method, far, near), truth) - psnr(near, truth)
-    assert gain > 1.5
-    assert psnr(near, truth) > psnr(far, truth)
+    mean = make_method(MethodSpec("mean"))
+    better = max(psnr(near, truth), psnr(far, truth), psnr(restored(mean, far, near), truth))
+    assert psnr(restored(method, far, near), truth) > better + 1.5
 
 
-def test_filters_leave_an_even_field_as_it_is():
-    even = np.full((1, 128, 128, 3), 180, np.uint8)
-    for name in ("wiener", "richardson_lucy", "edf", "focus_map", "dark_channel", "graph_prior"):
-        method = make_method(MethodSpec(name, shots=SHOTS))
-        inside = slice(method.halo, -method.halo or None)
-        result = method.restore(*[np.pad(even, ((0, 0), (64, 64), (64, 64), (0, 0)), mode="edge")] * 2)[
-            :, inside, inside
-        ]
-        assert np.abs(result.astype(float) - 180).max() <= 1, name
+@pytest.mark.parametrize("name", ["wiener", "richardson_lucy", "edf", "focus_map", "dark_channel", "graph_prior"])
+def test_an_even_field_stays_as_it_is(name):
+    method = make_method(MethodSpec(name, shots=SHOTS))
+    side = 128 if method.stride == 1 else method.stride
+    even = np.full((1, side + 2 * method.halo, side + 2 * method.halo, 3), (180, 90, 230), np.uint8)
+    inside = slice(method.halo, method.halo + side)
+    assert np.abs(method.restore(even, even)[:, inside, inside].astype(float) - (180, 90, 230)).max() <= 1
 
 
 @pytest.mark.parametrize("name", ["wiener", "richardson_lucy", "edf", "focus_map"])
@@ -94,37 +88,6 @@ def test_fusion_takes_each_half_from_the_shot_in_focus():
     assert psnr(fused, truth) > max(psnr(first, truth), psnr(second, truth)) + 6
     mapped = restored(make_method(MethodSpec("focus_map")), first, second)
     assert np.array_equal(mapped, truth)
-
-
-def test_focus_map_of_a_tilted_stack():
-    sharp = tissue(256, seed=2).astype(np.float32)
-    blurs = [sharp if not width else gaussian_filter(sharp, (width, width, 0)) for width in (0, 1.5, 3)]
-    columns = np.arange(256) // 64
-    stack = np.stack([
-        np.stack([blurs[abs(int(columns[x]) - plane) if abs(int(columns[x]) - plane) < 3 else 2][:, x]
-                  for x in range(256)], axis=1) for plane in range(4)
-    ])  # fmt: skip
-    planes = sharpest_planes(levels(stack))
-    assert np.array_equal(planes, np.tile(np.arange(4), (4, 1)))
-    assert np.array_equal(composed(levels(stack), planes), levels(sharp))
-
-
-@pytest.mark.parametrize("step", [dark_channel_step, graph_step])
-def test_a_blur_is_found_and_undone(step):
-    """Dark blobs and bars on a bright ground, blurred by a known Gaussian."""
-    generator = np.random.default_rng(1)
-    scene = np.full((160, 160), 0.95, np.float32)
-    for _ in range(60):
-        y, x, h, w = (int(each) for each in generator.integers((8, 8, 3, 3), (140, 140, 20, 20)))
-        scene[y : y + h, x : x + w] = generator.uniform(0.02, 0.6)
-    shot = gaussian_filter(scene, 1.8)
-    kernel = find_blur(shot, step)
-    assert kernel.shape == (KERNEL, KERNEL)
-    line = np.arange(KERNEL) - KERNEL // 2
-    width = np.sqrt((kernel * (line[:, None] ** 2 + line**2)).sum() / 2)
-    assert 0.9 < width < 2.8
-    before, after = (float(np.mean((each - scene) ** 2)) for each in (shot, undone(shot, kernel)))
-    assert 10 * np.log10(before / after) > 1.0
 
 
 def test_kernels_are_even_and_keep_the_brightness():

@@ -1,0 +1,36 @@
+"""Methods without a network on whole slides: every one runs, and tiles do not show."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.pipeline.outputs import whole
+from tests.support.two_shot import tissue, two_planes, write_ome_tiff
+from wsi_refocus.pipeline.refocus import refocus_slide
+
+
+def _slide(folder: Path, height: int, width: int) -> Path:
+    first, second = two_planes(tissue((height, width), seed=8), tilted=True)
+    return write_ome_tiff(folder / "slide.ome.tiff", [first, second], mpp=0.5, compression="deflate")
+
+
+@pytest.mark.parametrize("name", ["wiener", "richardson_lucy", "edf", "focus_map"])
+def test_the_size_of_tiles_does_not_show(tmp_path: Path, name: str) -> None:
+    slide = _slide(tmp_path, 600, 700)
+    made = [
+        whole(refocus_slide(slide, output=tmp_path / f"{tile}", method=name, tile=tile, workers=0)).astype(int)
+        for tile in (128, 1024)
+    ]
+    assert np.abs(made[0] - made[1]).max() <= 1
+    first = whole(refocus_slide(slide, output=tmp_path / "first", method="sharpest", workers=0))
+    assert np.abs(made[0] - first).max() > 10
+
+
+@pytest.mark.parametrize("name", ["dark_channel", "graph_prior"])
+def test_blind_deblurring_of_a_slide(tmp_path: Path, name: str) -> None:
+    slide = _slide(tmp_path, 256, 250)
+    made = whole(refocus_slide(slide, output=tmp_path / "made", method=name, workers=0)).astype(int)
+    first = whole(refocus_slide(slide, output=tmp_path / "first", method="sharpest", workers=0))
+    assert made.shape == first.shape
+    assert np.abs(made - first).max() > 10
