@@ -22,15 +22,18 @@ class IncoherentViews:
         Aperture and wavelengths are used.
     mpp
         µm per pixel.
+    share
+        Share of each pixel's light that comes from this section, shape (height, width); None for all.
     """
 
-    def __init__(self, specimen: Specimen, optics: Microscope, mpp: float) -> None:
+    def __init__(self, specimen: Specimen, optics: Microscope, mpp: float, share: Image | None = None) -> None:
         from scipy import fft
 
         self._optics = optics
         self._mpp = mpp
         self._shape = specimen.phase.shape
-        self._spectrum = fft.rfft2(np.float32(GLASS) * np.exp(-specimen.density))
+        light = np.float32(GLASS) * np.exp(-specimen.density)
+        self._spectrum = fft.rfft2(light if share is None else light * share)
 
     def at(self, z_um: float, shift_px: tuple[float, float] = (0.0, 0.0)) -> Image:
         """View with the focal plane ``z_um`` above the section, shape (height, width, 3), in grey levels.

@@ -21,7 +21,7 @@ from wsi_refocus.ngff.tables import write_quality, write_quality_csv
 from wsi_refocus.optics.profile import profile_sha256
 from wsi_refocus.pipeline.journal import Journal
 from wsi_refocus.pipeline.planes import OpenPlanes
-from wsi_refocus.pipeline.prepare import Job
+from wsi_refocus.pipeline.prepare import COARSEST_MPP, FINEST_MPP, Job
 from wsi_refocus.pipeline.preview import side_by_side, telling_place
 from wsi_refocus.pipeline.record import RunRecord
 from wsi_refocus.quality.record import COLUMNS
@@ -112,6 +112,8 @@ def provenance(job: Job, record: RunRecord, settings: RunSettings, seconds: floa
             "device": record.method.device,
             "defocus_offset_um": record.method.shots.offset_um,
             "defocus_offset_assumed": pair.defocus_offset_um is None,
+            "mpp": record.method.shots.mpp,
+            "trained_for_mpp": [FINEST_MPP, COARSEST_MPP] if record.method.name == "tsva" else None,
         },
         "settings": settings.of_the_result(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},

@@ -60,6 +60,10 @@ class Job:
     identity: str
 
 
+FINEST_MPP, COARSEST_MPP = 0.2, 0.55
+"""µm per pixel that the bundled network was trained for."""
+
+
 def view_of(slide: str, second: str | None, settings: RunSettings) -> View:
     """Name the slide and the part of it that settings ask for.
 
@@ -118,6 +122,14 @@ def prepare(view: View, source: SlideSource, settings: RunSettings) -> Job:
             "the heights of the two planes are unknown; %s assumes that they lie %g µm apart (give --z)",
             spec.name,
             2 * shots.offset_um,
+        )
+    if not FINEST_MPP <= shots.mpp <= COARSEST_MPP and settings.method == "tsva":
+        logger.warning(
+            "the bundled network was trained for %g to %g µm per pixel, and this level has %.3g; check the result, or "
+            "choose another --level or --method joint",
+            FINEST_MPP,
+            COARSEST_MPP,
+            shots.mpp,
         )
     layout = StoreLayout(source.info.size, mpp, settings.ngff, settings.compressor)
     identity = run_identity(
