@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, make_method
 from wsi_refocus.quality.fidelity import psnr, ssim
 from wsi_refocus.quality.focus import brenner_gradient
+from wsi_refocus.quality.spectrum import fine_ratio, ring_errors
+from wsi_refocus.quality.stain import stain_errors
 from wsi_refocus.restoration.mean import Mean
 
 Pixels = NDArray[np.uint8]
@@ -25,7 +29,7 @@ class Case:
     Attributes
     ----------
     name : str
-        What the shots are of.
+        What the shots are of; cases of one image have one name.
     first, second : ndarray of uint8, shape (height, width, 3)
         The shots, lower plane first, aligned with the truth and matched to it in brightness.
     truth : ndarray of uint8, shape (height, width, 3)
@@ -46,10 +50,29 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How near an image is to the truth: PSNR in dB, and SSIM."""
+    """How near an image is to the truth.
+
+    Attributes
+    ----------
+    psnr, ssim : float
+        PSNR in dB, over all channels, and SSIM.
+    haematoxylin, eosin : float
+        Mean absolute error of the stains' optical density.
+    spectral_error : float
+        Energy of the error over that of the truth, averaged over rings of the spectrum.
+    fine_ratio : float
+        Energy of fine detail over that of the truth.
+    seconds_per_mp : float
+        Time that it took, by megapixel; 0 for what is not computed.
+    """
 
     psnr: float
     ssim: float
+    haematoxylin: float
+    eosin: float
+    spectral_error: float
+    fine_ratio: float
+    seconds_per_mp: float = 0.0
 
 
 def score(case: Case, methods: Sequence[MethodSpec], border: int = 0) -> dict[str, Score]:
@@ -70,17 +93,25 @@ def score(case: Case, methods: Sequence[MethodSpec], border: int = 0) -> dict[st
         By name: `BASELINES`, and the names of the methods.
     """
     inner = (slice(border, -border or None), slice(border, -border or None))
+    images = images_of(case, methods)
+    truth = case.truth[inner]
+    return {name: _scored(image[inner], truth, seconds) for name, (image, seconds) in images.items()}
+
+
+def images_of(case: Case, methods: Sequence[MethodSpec]) -> dict[str, tuple[Pixels, float]]:
+    """Both shots, their mean and what methods make of them, by name; with the seconds that a megapixel took."""
     shots = [case.first, case.second]
-    if brenner_gradient(case.second[inner]) > brenner_gradient(case.first[inner]):
+    if brenner_gradient(case.second) > brenner_gradient(case.first):
         shots.reverse()
     mean = Mean().restore(case.first, case.second)
-    images = dict(zip(BASELINES, (*shots, mean), strict=True))
+    images = {name: (image, 0.0) for name, image in zip(BASELINES, (*shots, mean), strict=True)}
     for spec in methods:
-        method = make_method(replace(spec, shots=case.shots))
+        method = _ready(replace(spec, shots=case.shots))
         pair = (case.first, case.second) if method.by_height else (shots[0], shots[1])
-        images[spec.name] = restored(method, *pair)
-    truth = case.truth[inner]
-    return {name: Score(psnr(image[inner], truth), ssim(image[inner], truth)) for name, image in images.items()}
+        began = time.perf_counter()
+        image = restored(method, *pair)
+        images[spec.name] = image, (time.perf_counter() - began) / (image[..., 0].size / 1e6)
+    return images
 
 
 def restored(method: Method, first: Pixels, second: Pixels) -> Pixels:
@@ -92,3 +123,25 @@ def restored(method: Method, first: Pixels, second: Pixels) -> Pixels:
     image = method.restore(*padded)[0, halo : halo + height, halo : halo + width]
     levels: Pixels = np.clip(np.floor(image.astype(np.float32) + 0.5), 0, 255).astype(np.uint8)
     return levels
+
+
+def as_columns(scores: dict[str, Score]) -> dict[str, float]:
+    """Scores as columns of a table, named ``measure name``."""
+    return {f"{key} {name}": value for name, each in scores.items() for key, value in asdict(each).items()}
+
+
+@lru_cache(maxsize=16)
+def _ready(spec: MethodSpec) -> Method:
+    return make_method(spec)
+
+
+def _scored(image: Pixels, truth: Pixels, seconds: float) -> Score:
+    errors = ring_errors(image, truth)
+    return Score(
+        psnr(image, truth),
+        ssim(image, truth),
+        *stain_errors(image, truth),
+        float(np.mean(errors)),
+        fine_ratio(image, truth),
+        seconds,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,12 @@ from PIL import Image as Picture
 
 from wsi_refocus.optics.abbe import SOURCE_POINTS, AbbeViews
 from wsi_refocus.optics.focusing import FocusedViews
+from wsi_refocus.optics.incoherent import IncoherentViews
 from wsi_refocus.optics.specimen import GLASS, Image, Specimen, smooth_noise, specimen_of
 from wsi_refocus.optics.transfer import Microscope
 
 Pixels = NDArray[np.uint8]
+Model = Literal["weak", "abbe", "incoherent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,9 @@ class Acquisition:
     focus_um : float
         Height of the plane that is called in focus over that in which the optics image the section: with phase, the
         sharpest plane is not the one of least blur.
-    abbe : bool
-        Whether strong phase is imaged as such, by Abbe's method, instead of as that of a weak object.
+    model : str
+        ``weak``: log-intensity is linear in density and phase; ``abbe``: strong phase by a sum over the source;
+        ``incoherent``: the paper's eq. 1.
     phase_per_density, phase_texture : float
         Phase of the section: by its stain, and of its own (standard deviation in radians).
     seed : int
@@ -75,7 +78,7 @@ class Acquisition:
     brightness: float = GLASS
     stage_scale: float = 1.0
     focus_um: float = 0.0
-    abbe: bool = False
+    model: Model = "weak"
     phase_per_density: float = 0.4
     phase_texture: float = 0.03
     seed: int = 0
@@ -151,7 +154,7 @@ def draw_acquisition(generator: np.random.Generator, *, smear: bool = False) -> 
         jpeg_quality=int(generator.integers(78, 97)) if generator.random() < 0.75 else None,
         brightness=uniform(225, 250),
         stage_scale=float(np.exp(normal(0.2))),
-        abbe=abbe,
+        model="abbe" if abbe else "weak",
         seed=int(generator.integers(2**31)),
     )
 
@@ -218,13 +221,11 @@ def scan(
     return TwoShots(shots[0], shots[1], truths[0], truths[1], drift[inner])
 
 
-def views_of(
-    specimen: Specimen, mpp: float, acquisition: Acquisition, source_points: int = SOURCE_POINTS
-) -> AbbeViews | FocusedViews:
+def views_of(specimen: Specimen, mpp: float, acquisition: Acquisition, source_points: int = SOURCE_POINTS) -> Views:
     """All views of a specimen, by the model that the acquisition asks for; fewer points make Abbe's method quicker."""
-    if acquisition.abbe:
+    if acquisition.model == "abbe":
         return AbbeViews(specimen, acquisition.optics, mpp, source_points)
-    return FocusedViews(specimen, acquisition.optics, mpp)
+    return (IncoherentViews if acquisition.model == "incoherent" else FocusedViews)(specimen, acquisition.optics, mpp)
 
 
 class Views(Protocol):
