@@ -55,8 +55,8 @@ def test_topography_is_seen_where_it_is(image: np.ndarray) -> None:
     views = FocusedViews(specimen_of(image, 0.4, 0.0), Microscope(), 0.25)
     z_um = np.full((160, 160), 0.5, np.float32)
     z_um[:, 80:] = 1.5
-    np.testing.assert_allclose(view_over(views, z_um)[:, :80], views.at(0.5)[:, :80], atol=1e-2)
-    np.testing.assert_allclose(view_over(views, z_um)[:, 80:], views.at(1.5)[:, 80:], atol=1e-2)
+    np.testing.assert_allclose(view_over(views, z_um, step_um=0.25)[:, :80], views.at(0.5)[:, :80], atol=1e-2)
+    np.testing.assert_allclose(view_over(views, z_um, step_um=0.25)[:, 80:], views.at(1.5)[:, 80:], atol=1e-2)
 
 
 def test_shift_and_gain_are_what_was_asked(image: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -239,7 +240,7 @@ class Views(Protocol):
 def view_over(views: Views, z_um: Image, shift_px: tuple[float, float] = (0.0, 0.0), step_um: float = 0.2) -> Image:
     """View of a section that is not flat: every pixel at its own height.
 
-    Views at steps of ``step_um`` are interpolated linearly; topography is smooth over the few µm that a
+    Views at multiples of ``step_um`` are interpolated linearly; topography is smooth over the few µm that a
     defocused point spreads to.
 
     Parameters
@@ -252,15 +253,12 @@ def view_over(views: Views, z_um: Image, shift_px: tuple[float, float] = (0.0, 0
         How far the content is moved down and to the right, in pixels; and the distance of the views.
     """
     low, high = float(z_um.min()), float(z_um.max())
-    count = max(1, int(np.ceil((high - low) / step_um)))
-    step = (high - low) / count
-    if step < 1e-6:
+    if high - low < 1e-6:
         return views.at(low, shift_px)
     result = np.zeros((*z_um.shape, 3), np.float32)
-    for number in range(count + 1):
-        z = low + number * step
-        weight = np.clip(1 - np.abs(z_um - z) / step, 0, 1).astype(np.float32)
-        result += weight[..., np.newaxis] * views.at(z, shift_px)
+    for number in range(math.floor(low / step_um), math.ceil(high / step_um) + 1):
+        weight = np.clip(1 - np.abs(z_um / step_um - number), 0, 1).astype(np.float32)
+        result += weight[..., np.newaxis] * views.at(number * step_um, shift_px)
     return result
 
 

@@ -21,7 +21,7 @@ from wsi_refocus.network.dual_plane import DualPlaneFilters, Guesses
 from wsi_refocus.optics.autofocus import sharpest_height
 from wsi_refocus.optics.inversion import RADIUS
 from wsi_refocus.optics.scanner import draw_acquisition, scan, views_of
-from wsi_refocus.optics.specimen import Specimen, draw_section, draw_smear, faded
+from wsi_refocus.optics.specimen import Specimen, draw_lenses, draw_section, draw_smear, faded
 from wsi_refocus.training.manifest import Entry, random_part
 
 logger = logging.getLogger(__name__)
@@ -34,8 +34,10 @@ MARGIN = 24
 """Pixels a side that are simulated besides, and fade into empty glass."""
 SMEARS = 0.35
 """Share of drawn smears among the fields."""
-AUTOFOCUSED_SMEARS, AUTOFOCUSED_SECTIONS = 0.8, 0.25
-"""Shares of the fields whose truth is the sharpest view, as a scanner finds it, instead of that of least blur."""
+LENSES = 0.5
+"""Share of those of cells that act as lenses."""
+AUTOFOCUSED = 0.7
+"""Share of the fields whose truth lies between the view of least blur and the sharpest one, which phase parts."""
 _FADE = 10
 _FEW_POINTS = 8
 _COARSEST_MPP = 0.55
@@ -125,9 +127,9 @@ def _field(
     specimen, mpp = _smear(generator) if smear else _section(entries, generator)
     acquisition = draw_acquisition(generator, smear=smear)
     specimen = faded(specimen, _FADE)
-    if generator.random() < (AUTOFOCUSED_SMEARS if smear else AUTOFOCUSED_SECTIONS):
-        views = views_of(specimen, mpp, acquisition, _FEW_POINTS)
-        acquisition = replace(acquisition, focus_um=sharpest_height(views))
+    if generator.random() < AUTOFOCUSED:
+        sharpest = sharpest_height(views_of(specimen, mpp, acquisition, _FEW_POINTS))
+        acquisition = replace(acquisition, focus_um=sharpest * float(generator.random()))
     shots = scan(specimen, mpp, acquisition, generator, MARGIN)
     filters = bank_for(ShotGeometry(acquisition.defocus_offset_um, mpp), guesses)
     candidates = candidates_of(shots.first, shots.second, filters)
@@ -138,7 +140,8 @@ def _field(
 def _smear(generator: np.random.Generator) -> tuple[Specimen, float]:
     """Smear, and its µm per pixel."""
     mpp = float(generator.uniform(0.2, _COARSEST_MPP))
-    return draw_smear(FIELD + 2 * MARGIN, mpp, generator), mpp
+    draw = draw_lenses if generator.random() < LENSES else draw_smear
+    return draw(FIELD + 2 * MARGIN, mpp, generator), mpp
 
 
 def _section(entries: list[Entry], generator: np.random.Generator) -> tuple[Specimen, float]:

@@ -1,0 +1,1 @@
+"""Slides as a two-shot scanner would take them, made of slides in focus."""

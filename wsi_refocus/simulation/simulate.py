@@ -1,0 +1,156 @@
+"""Simulating a scan of a whole slide, in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from wsi_refocus.errors import OutputError, SlideError, UsageError
+from wsi_refocus.geometry import Region, Size
+from wsi_refocus.simulation.acquisition import SlideAcquisition
+from wsi_refocus.simulation.blocks import BLOCK, Pixels, simulated_block
+from wsi_refocus.slide.ome_tiff_writer import write_ome_tiff
+from wsi_refocus.slide.open import open_slide
+from wsi_refocus.slide.source import SlideSource
+
+
+class Progress(Protocol):
+    """Is told how far the work is."""
+
+    def __call__(self, done: int, /) -> None:
+        """So many more blocks are done."""
+        ...
+
+
+def simulate_slide(
+    slide: str | Path,
+    output: str | Path,
+    acquisition: SlideAcquisition,
+    *,
+    truth: str | Path | None = None,
+    region: Region | None = None,
+    mpp: float | None = None,
+    quality: int = 90,
+    overwrite: bool = False,
+    begin: Callable[[int], None] = lambda _: None,
+    progress: Progress = lambda _: None,
+) -> dict[str, Any]:
+    """Make a slide of several focal planes of one in focus.
+
+    Parameters
+    ----------
+    slide
+        Slide in focus, in any format that is read; of several planes the first is taken.
+    output
+        OME-TIFF to write, with what was drawn beside it as JSON.
+    acquisition
+        The scan.
+    truth
+        OME-TIFF to write the truth to: in focus, on the grid of the first plane.
+    region
+        Part of the slide; None for all of it.
+    mpp
+        µm per pixel, where the slide does not say.
+    quality
+        JPEG quality of what is written.
+    overwrite
+        Whether existing files are replaced.
+    begin, progress
+        Called with the number of blocks, and with 1 for each that is done.
+
+    Returns
+    -------
+    dict
+        What was written beside the output.
+
+    Raises
+    ------
+    SlideError
+        If the slide cannot be read or does not say how large its pixels are.
+    UsageError
+        If the region does not lie on the slide.
+    OutputError
+        If a file exists already or cannot be written.
+    """
+    record_file = Path(output).with_name(re.sub(r"(\.ome)?\.tiff?$", "", Path(output).name) + ".json")
+    files = [Path(output), record_file, *([] if truth is None else [Path(truth)])]
+    _refuse_existing(files, overwrite)
+    with ExitStack() as stack:
+        source = stack.enter_context(open_slide(str(slide)))
+        info = source.info
+        region = region or Region.whole(info.size)
+        if region.y + region.height > info.size.height or region.x + region.width > info.size.width:
+            raise UsageError(f"{slide}: the region reaches beyond its {info.size.height} × {info.size.width} pixels")
+        if mpp is None and info.mpp is None:
+            raise SlideError(f"{slide}: does not say how large its pixels are; name it with --mpp")
+        pixel = float(mpp if mpp is not None else info.mpp[0])  # type: ignore[index]
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=files[0].absolute().parent)))
+        taken = [*acquisition.passes, *([None] if truth is not None else [])]
+        size = Size(region.height, region.width)
+        begin(len(taken) * len(_blocks(size)))
+        planes = []
+        for number, each in enumerate(taken):
+            plane = np.lib.format.open_memmap(folder / f"{number}.npy", "w+", np.uint8, (*size, 3))
+            for block in _blocks(size):
+                part = Size(block.height, block.width)
+                read = _reader(source, region)
+                plane[block.slices] = simulated_block(read, acquisition, each, number, pixel, block.y, block.x, part)
+                progress(1)
+            planes.append(plane)
+        record = {
+            "source": Path(slide).name,
+            "mpp": pixel,
+            "region": [region.y, region.x, region.height, region.width],
+            **asdict(acquisition),
+        }
+        note = f"Simulated by wsi-refocus from {Path(slide).name}: {json.dumps(asdict(acquisition))}"
+        count = len(acquisition.passes)
+        write_ome_tiff(
+            files[0],
+            planes[:count],
+            [each.z_um for each in acquisition.passes],
+            pixel,
+            quality=quality,
+            description=note,
+        )
+        if truth is not None:
+            write_ome_tiff(files[2], planes[count:], [0.0], pixel, quality=quality, description=note)
+    record_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return record
+
+
+def _refuse_existing(files: list[Path], overwrite: bool) -> None:
+    for file in files:
+        if file.exists() and not overwrite:
+            raise OutputError(f"{file}: exists already; choose another output or add --overwrite")
+        if not file.absolute().parent.is_dir():
+            raise OutputError(f"{file}: its folder does not exist; make it first")
+
+
+def _blocks(size: Size) -> list[Region]:
+    return [
+        Region(y, x, min(BLOCK, size.height - y), min(BLOCK, size.width - x))
+        for y in range(0, size.height, BLOCK)
+        for x in range(0, size.width, BLOCK)
+    ]
+
+
+def _reader(source: SlideSource, region: Region) -> Callable[[int, int, int, int], Pixels]:
+    """Reader of a region whose edge is continued by its mirror image."""
+
+    def read(y: int, x: int, height: int, width: int) -> Pixels:
+        top, left = max(0, y), max(0, x)
+        bottom, right = min(region.height, y + height), min(region.width, x + width)
+        part = source.read_region(0, 0, Region(region.y + top, region.x + left, bottom - top, right - left))
+        around = ((top - y, y + height - bottom), (left - x, x + width - right), (0, 0))
+        return np.pad(part, around, mode="symmetric")
+
+    return read
