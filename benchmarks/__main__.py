@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import conversion, memory, throughput
+from benchmarks import conversion, memory, methods, throughput
 
-ALL = {"conversion": conversion.main, "throughput": throughput.main, "memory": memory.main}
+ALL = {
+    "conversion": conversion.main,
+    "throughput": throughput.main,
+    "memory": memory.main,
+    "methods": methods.main,
+}
 USUAL = ("conversion", "throughput")
 
 

@@ -1,5 +1,7 @@
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,11 @@ def test_methods_are_listed_with_one_line_each():
     listed = dict(available())
     assert {"tsva", "sharpest", "mean"} <= listed.keys()
     assert all(line and "\n" not in line for line in listed.values())
+
+
+def test_the_documentation_names_every_method():
+    page = Path(__file__).parents[2] / "docs" / "methods.md"
+    assert re.findall(r"^\| `(\w+)`", page.read_text(), re.MULTILINE) == [name for name, _ in available()]
 
 
 WITHOUT_WEIGHTS = [name for name, _ in available() if name not in ("tsva", "unet", "burst")]
