@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from wsi_refocus.evaluation.stack import read_stack
 from wsi_refocus.geometry import Region
 from wsi_refocus.optics.abbe import AbbeViews
-from wsi_refocus.optics.specimen import Specimen, draw_smear, faded
+from wsi_refocus.optics.autofocus import sharpest_height
+from wsi_refocus.optics.specimen import Specimen, draw_lenses, faded
 from wsi_refocus.optics.transfer import Microscope
 from wsi_refocus.quality.fidelity import psnr
 from wsi_refocus.quality.focus import brenner_gradient
@@ -25,6 +26,8 @@ FOCUS = 5
 STEPS = range(-4, 5)
 Z_STEP_UM = 0.5
 MPP = 0.25
+SEED = 4
+BETWEEN = 0.6
 SHOWN = (-3, -1, 0, 1, 3)
 REAL_REGION = Region(300, 600, 512, 768)
 Pixels = NDArray[np.uint8]
@@ -32,7 +35,7 @@ Pixels = NDArray[np.uint8]
 
 def main() -> None:
     """Draw a strip of a simulated stack, and the curves of all stacks."""
-    smear = faded(draw_smear(224, MPP, np.random.default_rng(12)), 10)
+    smear = faded(draw_lenses(224, MPP, np.random.default_rng(SEED)), 10)
     stacks = {
         "simulated, phase and absorption": _simulated(smear),
         "simulated, absorption only": _simulated(Specimen(smear.density, np.zeros_like(smear.phase))),
@@ -51,8 +54,10 @@ def main() -> None:
 
 
 def _simulated(specimen: Specimen) -> dict[int, Pixels]:
-    views = AbbeViews(specimen, Microscope(condenser_ratio=0.8), MPP)
-    return {step: np.clip(views.at(-step * Z_STEP_UM) + 0.5, 0, 255).astype(np.uint8) for step in STEPS}
+    """Stack whose truth lies between the view of least blur and the sharpest one, as for the training fields."""
+    views = AbbeViews(specimen, Microscope(condenser_ratio=0.7), MPP)
+    focus = BETWEEN * sharpest_height(views)
+    return {step: np.clip(views.at(focus - step * Z_STEP_UM) + 0.5, 0, 255).astype(np.uint8) for step in STEPS}
 
 
 def _draw_curves(figure: plt.SubFigure, stacks: dict[str, dict[int, Pixels]]) -> None:
@@ -70,7 +75,7 @@ def _draw_curves(figure: plt.SubFigure, stacks: dict[str, dict[int, Pixels]]) ->
     middle.set(title="dark regions against their value in focus", xlabel="planes from focus", ylabel="grey levels")
     right.set(title="mean of two shots over the better one", xlabel="planes from focus, either side", ylabel="dB")
     right.axhline(0, color="grey", linewidth=0.8)
-    left.legend(fontsize=8)
+    middle.legend(fontsize=8)
 
 
 def _centre_of(plane: Pixels, truth: Pixels) -> float:
