@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "Measure methods where the truth is known.",
     "calibrate": "Fit the optics of one scanner to a focal stack of it.",
     "train": "Train a network on simulated acquisitions.",
+    "import-jiang": "Make the data set of Jiang et al. 2018 ready for training.",
     "simulate": "Make a two-shot slide, or a focal stack, of a slide in focus.",
 }
 
@@ -45,7 +46,7 @@ class LazyGroup(click.Group):
         """Import the command from the module of its name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"wsi_refocus_cli.{cmd_name}")
+        module = importlib.import_module(f"wsi_refocus_cli.{cmd_name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)  # noqa: S101 - one command a module is the rule here
         return command

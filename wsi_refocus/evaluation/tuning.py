@@ -19,7 +19,7 @@ from wsi_refocus.network.model_card import ModelCard
 from wsi_refocus.network.zoo import default_checkpoint
 from wsi_refocus.optics.profile import OpticsProfile
 from wsi_refocus.optics.scanner import draw_acquisition, scan
-from wsi_refocus.optics.specimen import draw_section, draw_smear, faded
+from wsi_refocus.optics.specimen import draw_lenses, draw_section, draw_smear, faded
 from wsi_refocus.training.config import TrainingSettings
 from wsi_refocus.training.fields import Fields, candidates_of
 from wsi_refocus.training.fit import fit_to_fields
@@ -110,11 +110,10 @@ def _simulated(cases: Sequence[Case], profile: OpticsProfile, guesses: Guesses, 
     case = cases[number % len(cases)]
     mpp, edge = case.shots.mpp, _EDGE + 2 * _MARGIN
     smear = bool(number % 2)
-    specimen = (
-        draw_smear(edge, mpp, generator)
-        if smear
-        else draw_section(random_part(case.truth, edge, generator), mpp, generator)
-    )
+    if smear:
+        specimen = (draw_lenses if number % 4 == 1 else draw_smear)(edge, mpp, generator)
+    else:
+        specimen = draw_section(random_part(case.truth, edge, generator), mpp, generator)
     optics = replace(
         profile.optics,
         numerical_aperture=float(np.clip(profile.optics.numerical_aperture * generator.normal(1, 0.03), 0.1, 0.95)),

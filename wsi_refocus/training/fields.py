@@ -97,7 +97,21 @@ def simulated_fields(
             list(pool.map(_make_file, *jobs))
     else:
         list(map(_make_file, *jobs))
-    return [Fields(*(np.load(path, mmap_mode="r") for path in _paths(folder, number))) for number in numbers]
+    return [load_file(folder, number) for number in numbers]
+
+
+def load_file(folder: Path, number: int) -> Fields:
+    """Map a file of fields from disk."""
+    return Fields(*(np.load(path, mmap_mode="r") for path in _paths(folder, number)))
+
+
+def save_file(folder: Path, number: int, made: Sequence[tuple[Bytes, Bytes, NDArray[np.float64]]]) -> None:
+    """Write fields, each of shots, candidates and drift; the last of the parts is there only if all are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, arrays in zip(_paths(folder, number), zip(*made, strict=True), strict=True):
+        temporary = path.with_suffix(".tmp.npy")
+        np.save(temporary, np.stack(arrays))
+        temporary.replace(path)
 
 
 def _digest(entries: Sequence[Entry], guesses: Guesses, seed: int, size: int) -> str:
@@ -113,11 +127,7 @@ def _paths(folder: Path, number: int) -> list[Path]:
 def _make_file(entries: list[Entry], folder: Path, number: int, size: int, guesses: Guesses, seed: int) -> None:
     torch.set_num_threads(1)
     generator = np.random.default_rng([seed, number])
-    made = [_field(entries, guesses, generator) for _ in range(size)]
-    for path, arrays in zip(_paths(folder, number), zip(*made, strict=True), strict=True):
-        temporary = path.with_suffix(".tmp.npy")
-        np.save(temporary, np.stack(arrays))
-        temporary.replace(path)
+    save_file(folder, number, [_field(entries, guesses, generator) for _ in range(size)])
 
 
 def _field(

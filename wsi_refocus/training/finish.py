@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from wsi_refocus.network.checkpoint import save_checkpoint
 from wsi_refocus.network.model_card import ModelCard
 from wsi_refocus.training.config import TrainingSettings
 from wsi_refocus.training.manifest import Entry, read_manifest, training_entries
+from wsi_refocus.training.stacks import ABOUT
 from wsi_refocus.training.state import read_log
 
 _NOT_TOLD = {"manifest", "output", "summary", "limits", "workers", "threads"}
@@ -33,10 +35,9 @@ def finish(network: nn.Module, settings: TrainingSettings) -> Path:
     """
     folder = Path(settings.output)
     rows = read_log(folder)
-    train, held_out = training_entries(read_manifest(settings.manifest), settings.validation_share)
     card = ModelCard(
         summary=settings.summary,
-        data=f"Trained on {_described(train)}; validated on {_described(held_out)}. No other split was read.",
+        data=_data_of(settings),
         licence="Apache-2.0",
         training={name: str(each) for name, each in settings.model_dump(exclude=_NOT_TOLD).items()}
         | {"simulator": "ranges of wsi_refocus.optics.scanner.draw_acquisition, 0.2 to 0.55 µm per pixel"},
@@ -64,6 +65,15 @@ def draw_curves(rows: Sequence[dict[str, Any]], path: Path) -> bool:
     right.legend(frameon=False)
     figure.savefig(path, dpi=120)
     return True
+
+
+def _data_of(settings: TrainingSettings) -> str:
+    source = Path(settings.manifest)
+    if source.is_dir():
+        about = json.loads((source / ABOUT).read_text(encoding="utf-8"))
+        return f"Fields of focal stacks: {about['source']}."
+    train, held_out = training_entries(read_manifest(source), settings.validation_share)
+    return f"Trained on {_described(train)}; validated on {_described(held_out)}. No other split was read."
 
 
 def _described(entries: Sequence[Entry]) -> str:

@@ -19,6 +19,7 @@ from wsi_refocus.errors import CheckpointError, TrainingError, UsageError
 from wsi_refocus.network.architectures import ARCHITECTURES
 from wsi_refocus.network.checkpoint import load_network
 from wsi_refocus.network.device import resolve_device
+from wsi_refocus.network.lite import TsvaLite
 from wsi_refocus.training.config import TrainingSettings
 from wsi_refocus.training.fields import Fields, simulated_fields
 from wsi_refocus.training.loss import LOSSES
@@ -26,6 +27,7 @@ from wsi_refocus.training.manifest import read_manifest, training_entries
 from wsi_refocus.training.muon import Muon
 from wsi_refocus.training.patches import Batch, draw_batch
 from wsi_refocus.training.prediction import guesses_of, predict
+from wsi_refocus.training.stacks import read_fields
 from wsi_refocus.training.state import keep_state, log_row, read_log, resume
 from wsi_refocus.training.validation import validate
 
@@ -65,9 +67,13 @@ def fit(settings: TrainingSettings, progress: Callable[[int], None] = lambda _: 
     device = torch.device(resolve_device(settings.device))
     network = start_network(settings).to(device)
     folder = Path(settings.output)
+    guesses, seed, workers = guesses_of(network), settings.seed, settings.workers
+    if Path(settings.manifest).is_dir():
+        imported = read_fields(Path(settings.manifest), guesses, for_a_bank=isinstance(network, TsvaLite))
+        folder.mkdir(parents=True, exist_ok=True)
+        return fit_to_fields(network, *imported, settings, progress)
     train, held_out = training_entries(read_manifest(settings.manifest), settings.validation_share)
     folder.mkdir(parents=True, exist_ok=True)
-    guesses, seed, workers = guesses_of(network), settings.seed, settings.workers
     fields = simulated_fields(train, folder / "fields", settings.fields, guesses, seed, workers)
     count = settings.validation_fields
     validation = simulated_fields(held_out, folder / "validation", count, guesses, seed + 1, workers)
