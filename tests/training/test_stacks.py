@@ -40,6 +40,7 @@ def jiang(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_shots_lie_where_the_scanner_would_have_taken_them() -> None:
     """The truth is the plane in focus; the others are told from it by their blur."""
     planes = stack(1, focus_um=1.0)
+    planes[:, 0, 0, 0] = np.arange(PLANES)  # both sides of focus look alike
     ((shots, candidates, drift),) = fields_of_stack(planes, HEIGHTS, 0.345, 1.0, 0.5, Guesses((0.0,)))
     index = {plane.tobytes(): z for z, plane in zip(HEIGHTS, planes, strict=True)}
     assert [index[shot.tobytes()] for shot in shots] == [1.0 - 1.0 - 0.5, 1.0 + 1.0 - 0.5, 1.0, 1.0]

@@ -32,8 +32,8 @@ def import_jiang(
     """Cut the data set into fields, as the paper does.
 
     Every tile is a stack of 41 planes, −10 to +10 µm in steps of 0.5 µm around its own focus. A drift δ ~ N(0, 1 µm) by
-    tile makes these distances absolute: shots are taken at ±ΔD around the initial focal plane, and the tile lies δ above it.
-    Squares of 224 × 224 pixels are cut; 85 % are trained on and 15 % validated on.
+    tile makes these distances absolute: shots are taken at ±ΔD around the initial focal plane, and the tile lies δ
+    above it. Squares of 224 × 224 pixels are cut; 85 % are trained on and 15 % validated on.
 
     Parameters
     ----------

@@ -28,8 +28,8 @@ def fields_of_stack(
     """Cut a stack into fields.
 
     In every square of `FIELD` pixels the plane of the largest Brenner gradient is the truth, and the planes nearest to
-    those of a scanner with this offset and drift are the shots. Squares whose shots would lie beyond the stack, or on its
-    truth's own side, are left out.
+    those of a scanner with this offset and drift are the shots. Squares whose shots would lie beyond the stack are
+    left out.
 
     Parameters
     ----------
