@@ -9,25 +9,17 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from wsi_refocus.errors import OutputError, SlideError, UsageError
-from wsi_refocus.geometry import Region, Size
+from wsi_refocus.geometry import Region
 from wsi_refocus.simulation.acquisition import SlideAcquisition
 from wsi_refocus.simulation.blocks import BLOCK, Pixels, simulated_block
 from wsi_refocus.slide.ome_tiff_writer import write_ome_tiff
 from wsi_refocus.slide.open import open_slide
 from wsi_refocus.slide.source import SlideSource
-
-
-class Progress(Protocol):
-    """Is told how far the work is."""
-
-    def __call__(self, done: int, /) -> None:
-        """So many more blocks are done."""
-        ...
 
 
 def simulate_slide(
@@ -41,7 +33,7 @@ def simulate_slide(
     quality: int = 90,
     overwrite: bool = False,
     begin: Callable[[int], None] = lambda _: None,
-    progress: Progress = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Make a slide of several focal planes of one in focus.
 
@@ -85,46 +77,38 @@ def simulate_slide(
     _refuse_existing(files, overwrite)
     with ExitStack() as stack:
         source = stack.enter_context(open_slide(str(slide)))
-        info = source.info
-        region = region or Region.whole(info.size)
-        if region.y + region.height > info.size.height or region.x + region.width > info.size.width:
-            raise UsageError(f"{slide}: the region reaches beyond its {info.size.height} × {info.size.width} pixels")
-        if mpp is None and info.mpp is None:
-            raise SlideError(f"{slide}: does not say how large its pixels are; name it with --mpp")
-        pixel = float(mpp if mpp is not None else info.mpp[0])  # type: ignore[index]
+        region, pixel = _settled(source, str(slide), region, mpp)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=files[0].absolute().parent)))
         taken = [*acquisition.passes, *([None] if truth is not None else [])]
-        size = Size(region.height, region.width)
-        begin(len(taken) * len(_blocks(size)))
+        begin(len(taken) * len(_blocks(region)))
         planes = []
         for number, each in enumerate(taken):
-            plane = np.lib.format.open_memmap(folder / f"{number}.npy", "w+", np.uint8, (*size, 3))
-            for block in _blocks(size):
-                part = Size(block.height, block.width)
+            planes.append(np.lib.format.open_memmap(folder / f"{number}.npy", "w+", np.uint8, (*region.size, 3)))
+            for block in _blocks(region):
                 read = _reader(source, region)
-                plane[block.slices] = simulated_block(read, acquisition, each, number, pixel, block.y, block.x, part)
+                part = simulated_block(read, acquisition, each, number, pixel, block.y, block.x, block.size)
+                planes[-1][block.slices] = part
                 progress(1)
-            planes.append(plane)
-        record = {
-            "source": Path(slide).name,
-            "mpp": pixel,
-            "region": [region.y, region.x, region.height, region.width],
-            **asdict(acquisition),
-        }
         note = f"Simulated by wsi-refocus from {Path(slide).name}: {json.dumps(asdict(acquisition))}"
-        count = len(acquisition.passes)
-        write_ome_tiff(
-            files[0],
-            planes[:count],
-            [each.z_um for each in acquisition.passes],
-            pixel,
-            quality=quality,
-            description=note,
-        )
+        heights = [each.z_um for each in acquisition.passes]
+        write_ome_tiff(files[0], planes[: len(heights)], heights, pixel, quality=quality, description=note)
         if truth is not None:
-            write_ome_tiff(files[2], planes[count:], [0.0], pixel, quality=quality, description=note)
+            write_ome_tiff(files[2], planes[len(heights) :], [0.0], pixel, quality=quality, description=note)
+    corner = [region.y, region.x, region.height, region.width]
+    record = {"source": Path(slide).name, "mpp": pixel, "region": corner, **asdict(acquisition)}
     record_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return record
+
+
+def _settled(source: SlideSource, name: str, region: Region | None, mpp: float | None) -> tuple[Region, float]:
+    """The part to simulate, and its µm per pixel."""
+    info = source.info
+    region = region or Region.whole(info.size)
+    if region.y1 > info.size.height or region.x1 > info.size.width:
+        raise UsageError(f"{name}: the region reaches beyond its {info.size.height} × {info.size.width} pixels")
+    if mpp is None and info.mpp is None:
+        raise SlideError(f"{name}: does not say how large its pixels are; name it with --mpp")
+    return region, float(mpp if mpp is not None else info.mpp[0])  # type: ignore[index]
 
 
 def _refuse_existing(files: list[Path], overwrite: bool) -> None:
@@ -135,11 +119,12 @@ def _refuse_existing(files: list[Path], overwrite: bool) -> None:
             raise OutputError(f"{file}: its folder does not exist; make it first")
 
 
-def _blocks(size: Size) -> list[Region]:
+def _blocks(region: Region) -> list[Region]:
+    """Parts of a region, counted from its corner."""
     return [
-        Region(y, x, min(BLOCK, size.height - y), min(BLOCK, size.width - x))
-        for y in range(0, size.height, BLOCK)
-        for x in range(0, size.width, BLOCK)
+        Region(y, x, min(BLOCK, region.height - y), min(BLOCK, region.width - x))
+        for y in range(0, region.height, BLOCK)
+        for x in range(0, region.width, BLOCK)
     ]
 
 
