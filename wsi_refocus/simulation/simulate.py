@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,8 @@ def simulate_slide(
         Part of the slide; None for all of it.
     mpp
         µm per pixel, where the slide does not say.
-    quality
-        JPEG quality of what is written.
-    overwrite
-        Whether existing files are replaced.
+    quality, overwrite
+        JPEG quality of what is written, and whether existing files are replaced.
     begin, progress
         Called with the number of blocks, and with 1 for each that is done.
 
@@ -81,14 +80,13 @@ def simulate_slide(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=files[0].absolute().parent)))
         taken = [*acquisition.passes, *([None] if truth is not None else [])]
         begin(len(taken) * len(_blocks(region)))
-        planes = []
-        for number, each in enumerate(taken):
-            planes.append(np.lib.format.open_memmap(folder / f"{number}.npy", "w+", np.uint8, (*region.size, 3)))
-            for block in _blocks(region):
-                read = _reader(source, region)
-                part = simulated_block(read, acquisition, each, number, pixel, block.y, block.x, block.size)
-                planes[-1][block.slices] = part
-                progress(1)
+        planes = [np.lib.format.open_memmap(folder / f"{number}.npy", "w+", np.uint8, (*region.size, 3))
+                  for number in range(len(taken))]  # fmt: skip
+        read = _reader(source, region)
+        for number, block in product(range(len(taken)), _blocks(region)):
+            place = (block.y, block.x, block.size)
+            planes[number][block.slices] = simulated_block(read, acquisition, taken[number], number, pixel, *place)
+            progress(1)
         note = f"Simulated by wsi-refocus from {Path(slide).name}: {json.dumps(asdict(acquisition))}"
         heights = [each.z_um for each in acquisition.passes]
         write_ome_tiff(files[0], planes[: len(heights)], heights, pixel, quality=quality, description=note)
