@@ -94,7 +94,7 @@ def command(
         MethodSpec(
             name,
             checkpoint=checkpoint if name == "tsva" else None,
-            profile=profile if name in ("tsva", "joint") else None,
+            profile=profile if name in ("tsva", "joint", "wiener", "richardson_lucy") else None,
         )
         for name in dict.fromkeys(methods)
     ]
