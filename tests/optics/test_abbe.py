@@ -99,3 +99,34 @@ def test_real_tissue_stays_between_black_and_glass():
     view = AbbeViews(Specimen(density, 0.8 * density.mean(axis=0)), Microscope(), MPP).at(0.7)
     assert view.min() > 0
     assert view.max() < 2 * GLASS
+
+
+@pytest.mark.parametrize(("mpp", "aperture"), [(0.2, 0.85), (0.25, 0.75), (0.5, 0.85)])
+def test_the_small_grids_lose_nothing(mpp, aperture):
+    """The sum over the source, written down directly on a grid three times as fine as the pixels."""
+    optics = Microscope(aperture, condenser_ratio=0.8, spherical_waves=0.1)
+    density, phase = 0.4 * np.abs(field(2.0)), 0.5 * field(2.0, 1)
+    views = AbbeViews(specimen(density, phase), optics, mpp)
+    fine = 3 * EDGE
+    frequency = np.fft.fftfreq(fine, mpp / 3)
+    transmission = np.exp(-_finer(density, fine) / 2 + 1j * _finer(phase, fine))
+    wavelength = optics.wavelengths_um[1]
+    edge = aperture / wavelength
+    total = np.zeros((fine, fine))
+    for sy, sx in views._source.T * edge:
+        squared = (frequency[:, None] + sy) ** 2 + (frequency + sx) ** 2
+        axial = np.sqrt(np.maximum(wavelength**-2 - squared, 0)) - 1 / wavelength
+        waves = (1.0 - optics.axial_colour_um[1]) * axial + 0.1 * (squared / edge**2) ** 2
+        pupil = (squared <= edge**2) * np.exp(2j * np.pi * waves)
+        total += np.abs(np.fft.ifft2(np.fft.fft2(transmission) * pupil)) ** 2
+    expected = GLASS * _finer(total / views._source.shape[1], EDGE)
+    np.testing.assert_allclose(views.at(1.0)[..., 1], expected, atol=0.05)
+
+
+def _finer(image, edge):
+    """Image on another grid over the same area, without the highest frequency, which has no partner."""
+    keep = np.abs(np.fft.fftfreq(min(len(image), edge), 1 / min(len(image), edge))) < min(len(image), edge) / 2
+    number = np.fft.fftfreq(min(len(image), edge), 1 / min(len(image), edge)).astype(int)[keep]
+    spectrum = np.zeros((edge, edge), complex)
+    spectrum[np.ix_(number % edge, number % edge)] = np.fft.fft2(image)[np.ix_(number, number)]
+    return np.fft.ifft2(spectrum).real * (edge / len(image)) ** 2

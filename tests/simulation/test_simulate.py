@@ -84,6 +84,8 @@ def test_a_simulated_slide_can_be_refocused(slide: Path, tmp_path: Path) -> None
         assert psnr(in_focus.read_region(0, 0, whole), shots[0]) > 20
     drawn = json.loads((tmp_path / "one.json").read_text())
     assert drawn["camera"]["drift_um"] == 0.2
+    assert "tilt_um" not in drawn["camera"]
+    assert (tmp_path / "one.ome.tiff").read_bytes() == (tmp_path / "two.ome.tiff").read_bytes()
     assert drawn["passes"][1]["z_um"] == 0.75
     done = call("run", tmp_path / "one.ome.tiff", "-o", tmp_path / "out.zarr", "--method", "joint", "--workers", "0",
                 "--reference", tmp_path / "one.truth.ome.tiff", "--json", "--quiet")  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,9 @@ class Pass:
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
+_SET_BY_PASSES = ("defocus_offset_um", "tilt_um", "topography_um", "topography_px", "shift_px", "gain", "jpeg_quality")
+
+
 @dataclass(frozen=True, slots=True)
 class SlideAcquisition:
     """Everything that decides what a simulated slide looks like.
@@ -40,7 +43,7 @@ class SlideAcquisition:
     Attributes
     ----------
     camera : Acquisition
-        Optics, phase and noise; what it says of shifts, tilt and topography is not used.
+        Optics, phase, drift and noise; where the planes lie and how they are moved is said by the passes.
     topography : Topography
         Height of the section.
     passes : tuple of Pass
@@ -50,6 +53,13 @@ class SlideAcquisition:
     camera: Acquisition
     topography: Topography
     passes: tuple[Pass, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Everything that was used of it, for provenance."""
+        content = asdict(self)
+        for name in _SET_BY_PASSES:
+            del content["camera"][name]
+        return content
 
 
 def draw_slide_acquisition(z_um: tuple[float, ...], seed: int, changes: dict[str, Any]) -> SlideAcquisition:

@@ -7,7 +7,6 @@ import re
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -87,13 +86,13 @@ def simulate_slide(
             place = (block.y, block.x, block.size)
             planes[number][block.slices] = simulated_block(read, acquisition, taken[number], number, pixel, *place)
             progress(1)
-        note = f"Simulated by wsi-refocus from {Path(slide).name}: {json.dumps(asdict(acquisition))}"
+        note = f"Simulated by wsi-refocus from {Path(slide).name}: {json.dumps(acquisition.record())}"
         heights = [each.z_um for each in acquisition.passes]
         write_ome_tiff(files[0], planes[: len(heights)], heights, pixel, quality=quality, description=note)
         if truth is not None:
             write_ome_tiff(files[2], planes[len(heights) :], [0.0], pixel, quality=quality, description=note)
     corner = [region.y, region.x, region.height, region.width]
-    record = {"source": Path(slide).name, "mpp": pixel, "region": corner, **asdict(acquisition)}
+    record = {"source": Path(slide).name, "mpp": pixel, "region": corner, **acquisition.record(), "jpeg_quality": quality}
     record_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return record
 

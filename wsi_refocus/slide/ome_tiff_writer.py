@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def write_ome_tiff(
         levels += 1
     metadata = {
         "axes": "ZYXS",
+        "UUID": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{height} {width} {description}")),  # or it would be random
         "Description": description,
         "PhysicalSizeX": mpp,
         "PhysicalSizeXUnit": "µm",
