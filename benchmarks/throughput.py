@@ -1,4 +1,4 @@
-"""``--method tsva`` against the bare forward pass of the same network on as many tiles of the same shapes."""
+"""``--method tsva-lite`` against the bare forward pass of the same network on as many tiles of the same shapes."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class RunSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: str = "tsva"
+    method: str = "tsva-lite"
     checkpoint: str | None = None
     profile: str | None = None
     planes: Pair | None = None

@@ -52,7 +52,7 @@ def command(
     """Fit optics and network to one scanner, on a focal stack of it: a folder with one image a plane.
 
     The upper half of the field is fitted to, the lower half is measured on. The profile is for `run --profile`, with
-    --method tsva (its weights are kept beside it) or joint. What does not make held-out pixels better than all
+    --method tsva-lite (its weights are kept beside it) or joint. What does not make held-out pixels better than all
     that needs no profile is not written.
     """
     from rich.console import Console

@@ -14,7 +14,7 @@ from wsi_refocus_cli.options import reading_options, slide_arguments, speaking_o
 @click.command()
 @slide_arguments
 @reading_options
-@click.option("--method", default="tsva", show_default=True, help="Method that memory is estimated for.")
+@click.option("--method", default="tsva-lite", show_default=True, help="Method that memory is estimated for.")
 @speaking_options
 def command(slide: str, second: str | None, as_json: bool, verbose: int, quiet: bool, **options: Any) -> None:
     """Show what a slide holds and what `run` would make of it.

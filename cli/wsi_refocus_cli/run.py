@@ -17,10 +17,10 @@ from wsi_refocus_cli.options import reading_options, slide_arguments, speaking_o
 @click.option("-o", "--output", type=click.Path(), help="Output; default: NAME.refocused.ome.zarr beside the input.")
 @click.option(
     "--method",
-    default="tsva",
+    default="tsva-lite",
     show_default=True,
-    help="tsva, unet, burst, joint, wiener, richardson_lucy, edf, focus_map, dark_channel, graph_prior, mean or "
-    "sharpest.",
+    help="tsva-lite, tsva, unet, burst, joint, wiener, richardson_lucy, edf, focus_map, dark_channel, graph_prior, "
+    "mean or sharpest.",
 )
 @click.option(
     "--checkpoint", type=click.Path(), help="Weights (.safetensors) of the method; default: the bundled ones."

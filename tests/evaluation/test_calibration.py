@@ -149,13 +149,13 @@ def test_a_profile_without_weights_and_one_with_others_are_refused(tmp_path: Pat
     path = tmp_path / "profile.json"
     PROFILE.write(path)
     with pytest.raises(UsageError, match="no weights"):
-        make_method(MethodSpec("tsva", profile=str(path)))
+        make_method(MethodSpec("tsva-lite", profile=str(path)))
     shutil.copy(default_checkpoint(), tmp_path / "w.safetensors")
     replace(PROFILE, weights="w.safetensors", weights_sha256="0").write(path)
     with pytest.raises(CheckpointError, match="calibrate again"):
-        make_method(MethodSpec("tsva", profile=str(path)))
+        make_method(MethodSpec("tsva-lite", profile=str(path)))
     with pytest.raises(UsageError, match="either"):
-        make_method(MethodSpec("tsva", "some.safetensors", profile=str(path)))
+        make_method(MethodSpec("tsva-lite", "some.safetensors", profile=str(path)))
 
 
 def test_methods_that_use_no_profile_refuse_one(

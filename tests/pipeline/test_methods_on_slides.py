@@ -7,6 +7,7 @@ import pytest
 
 from tests.pipeline.outputs import whole
 from tests.support.two_shot import tissue, two_planes, write_ome_tiff
+from wsi_refocus import read_provenance
 from wsi_refocus.pipeline.refocus import refocus_slide
 
 
@@ -34,3 +35,17 @@ def test_blind_deblurring_of_a_slide(tmp_path: Path, name: str) -> None:
     first = whole(refocus_slide(slide, output=tmp_path / "first", method="sharpest", workers=0))
     assert made.shape == first.shape
     assert np.abs(made - first).max() > 10
+
+
+@pytest.mark.parametrize(
+    ("name", "mpp", "warned"), [("tsva-lite", 0.8, True), ("tsva-lite", 0.5, False), ("mean", 0.8, False)]
+)
+def test_pixels_that_the_networks_were_not_trained_for_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, mpp: float, warned: bool
+) -> None:
+    first, second = two_planes(tissue((300, 300), seed=8), tilted=True)
+    slide = write_ome_tiff(tmp_path / "slide.ome.tiff", [first, second], z_um=[-0.75, 0.75], mpp=mpp)
+    summary = refocus_slide(slide, output=tmp_path / "made", method=name, workers=0)
+    assert ("trained for 0.2 to 0.55 µm per pixel" in caplog.text) == warned
+    trained_for = read_provenance(summary.output)["method"]["trained_for_mpp"]
+    assert trained_for == ([0.2, 0.55] if name == "tsva-lite" else None)

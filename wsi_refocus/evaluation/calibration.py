@@ -21,7 +21,7 @@ FIT_STEPS = 250
 """Evaluations of a fit; half a minute on one core."""
 SHOT, MEAN = "better shot", "mean"
 NOMINAL, FITTED = "joint, nominal optics", "joint, fitted optics"
-BUNDLED, TUNED = "tsva, bundled", "tsva, tuned"
+BUNDLED, TUNED = "tsva-lite, bundled", "tsva-lite, tuned"
 _FARTHEST_STEPS = 3
 
 
@@ -109,10 +109,10 @@ def measure(cases: Sequence[Case], profile: OpticsProfile, folder: Path) -> list
             MEAN: Mean().restore(case.first, case.second),
             NOMINAL: _inverted(case, OpticsProfile()),
             FITTED: _inverted(case, profile),
-            BUNDLED: restored(make_method(MethodSpec("tsva", shots=case.shots)), case.first, case.second),
+            BUNDLED: restored(make_method(MethodSpec("tsva-lite", shots=case.shots)), case.first, case.second),
         }
         if profile.weights:
-            spec = MethodSpec("tsva", shots=case.shots, profile=str(path))
+            spec = MethodSpec("tsva-lite", shots=case.shots, profile=str(path))
             images[TUNED] = restored(make_method(spec), case.first, case.second)
         shot = max(psnr(each, case.truth) for each in (case.first, case.second))
         found.append(HeldOut(case.name, {SHOT: shot} | {name: psnr(each, case.truth) for name, each in images.items()}))

@@ -2,7 +2,7 @@
 
 from wsi_refocus.methods.by_torch import bank_for, inversion_method
 from wsi_refocus.methods.protocol import Method, MethodSpec, ShotGeometry
-from wsi_refocus.methods.registry import available, device_count, make_method, resolve_device
+from wsi_refocus.methods.registry import available, device_count, is_trained, make_method, resolve_device
 
 __all__ = [
     "Method",
@@ -12,6 +12,7 @@ __all__ = [
     "bank_for",
     "device_count",
     "inversion_method",
+    "is_trained",
     "make_method",
     "resolve_device",
 ]

@@ -16,17 +16,13 @@ if TYPE_CHECKING:
     from wsi_refocus.optics.profile import OpticsProfile
 
 
-def make_tsva(spec: MethodSpec) -> Method:
-    """The network that fuses both shots."""
-    from wsi_refocus.network.inference import NetworkMethod
-    from wsi_refocus.network.zoo import default_checkpoint, find_checkpoint
+def make_lite(spec: MethodSpec) -> Method:
+    """The bundled network, that of a profile, or any other by its checkpoint."""
+    from wsi_refocus.network.zoo import default_checkpoint
 
     if spec.profile is not None:
         return _make_tuned(spec)
-    path = default_checkpoint() if spec.checkpoint is None else find_checkpoint(spec.checkpoint)
-    return NetworkMethod.from_checkpoint(
-        spec.name, path, spec.device, threads=spec.threads, filters_for=partial(bank_for, spec.shots)
-    )
+    return _from_checkpoint(spec, default_checkpoint() if spec.checkpoint is None else None)
 
 
 def _make_tuned(spec: MethodSpec) -> Method:
@@ -48,22 +44,29 @@ def _make_tuned(spec: MethodSpec) -> Method:
 
 
 def make_trained(spec: MethodSpec) -> Method:
-    """A network of the paper's baselines, whose weights are bundled or named."""
-    from wsi_refocus.network.inference import NetworkMethod
-    from wsi_refocus.network.zoo import bundled_checkpoints, find_checkpoint
+    """A network of the paper, whose weights are bundled or named."""
+    from wsi_refocus.network.zoo import bundled_checkpoints
 
     refuse_profile(spec)
-    if spec.checkpoint is None:
-        found = [path for name, path in bundled_checkpoints().items() if name.startswith(f"{spec.name}-")]
-        if not found:
-            raise CheckpointError(
-                f"the method {spec.name} has no bundled weights; train some (wsi-refocus train {spec.name}-w16) "
-                "and name them with --checkpoint"
-            )
-        path = found[0]
-    else:
-        path = find_checkpoint(spec.checkpoint)
-    return NetworkMethod.from_checkpoint(spec.name, path, spec.device, threads=spec.threads)
+    if spec.checkpoint is not None:
+        return _from_checkpoint(spec)
+    found = [path for name, path in bundled_checkpoints().items() if name.startswith(f"{spec.name}-w")]
+    if not found:
+        raise CheckpointError(
+            f"the method {spec.name} has no bundled weights; train some (wsi-refocus train {spec.name}-w16) "
+            "and name them with --checkpoint"
+        )
+    return _from_checkpoint(spec, found[0])
+
+
+def _from_checkpoint(spec: MethodSpec, path: Path | None = None) -> Method:
+    """The network of a file, or of the checkpoint that is named."""
+    from wsi_refocus.network.inference import NetworkMethod
+    from wsi_refocus.network.zoo import find_checkpoint
+
+    path = path or find_checkpoint(str(spec.checkpoint))
+    filters_for = partial(bank_for, spec.shots)
+    return NetworkMethod.from_checkpoint(spec.name, path, spec.device, threads=spec.threads, filters_for=filters_for)
 
 
 def bank_for(shots: ShotGeometry, guesses: Guesses, profile: OpticsProfile | None = None) -> DualPlaneFilters:

@@ -16,7 +16,7 @@ def refuse_profile(spec: MethodSpec) -> None:
     """
     if spec.profile is not None:
         raise UsageError(
-            f"the method {spec.name} uses no optics profile; leave it out or choose --method joint or tsva"
+            f"the method {spec.name} uses no optics profile; leave it out or choose --method joint or tsva-lite"
         )
 
 

@@ -12,16 +12,28 @@ from wsi_refocus.methods.protocol import Method, MethodSpec
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One line of the registry: what the method does, how to make it, and whether a GPU serves it."""
+    """One line of the registry: what the method does, how to make it, if a GPU serves it, and if it was trained."""
 
     description: str
     make: Callable[[MethodSpec], Method]
     uses_gpu: bool = False
+    trained: bool = False
 
 
 def available() -> list[tuple[str, str]]:
     """Names of the methods, each with a description of one line."""
     return [(name, entry.description) for name, entry in _REGISTRY.items()]
+
+
+def is_trained(name: str) -> bool:
+    """Whether a method has learned from images, so that it holds for pixels like theirs.
+
+    Raises
+    ------
+    UsageError
+        If the method is unknown.
+    """
+    return _entry(name).trained
 
 
 def make_method(spec: MethodSpec) -> Method:
@@ -84,9 +96,10 @@ def _entry(name: str) -> _Entry:
 
 
 _REGISTRY = {
-    "tsva": _Entry("network that fuses both shots (two-shot virtual autofocusing)", by_torch.make_tsva, uses_gpu=True),
-    "unet": _Entry("U-Net on the sharper shot alone", by_torch.make_trained, uses_gpu=True),
-    "burst": _Entry("burst network, to which no shot is special", by_torch.make_trained, uses_gpu=True),
+    "tsva-lite": _Entry("our two-shot network, fed by wave optics", by_torch.make_lite, uses_gpu=True, trained=True),
+    "tsva": _Entry("the paper's two-shot network (TSVA)", by_torch.make_trained, uses_gpu=True, trained=True),
+    "unet": _Entry("U-Net on the sharper shot alone", by_torch.make_trained, uses_gpu=True, trained=True),
+    "burst": _Entry("burst network, to which no shot is special", by_torch.make_trained, uses_gpu=True, trained=True),
     "joint": _Entry(
         "optical density from both shots by wave optics, without a network", by_torch.make_joint, uses_gpu=True
     ),

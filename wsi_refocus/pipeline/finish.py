@@ -13,6 +13,7 @@ import pandas as pd
 
 from wsi_refocus import __version__
 from wsi_refocus.config import RunSettings
+from wsi_refocus.methods import is_trained
 from wsi_refocus.ngff.metadata import SlideMetadata, finish_store
 from wsi_refocus.ngff.pyramid import write_coarse_levels
 from wsi_refocus.ngff.quality_image import write_quality_image
@@ -113,7 +114,7 @@ def provenance(job: Job, record: RunRecord, settings: RunSettings, seconds: floa
             "defocus_offset_um": record.method.shots.offset_um,
             "defocus_offset_assumed": pair.defocus_offset_um is None,
             "mpp": record.method.shots.mpp,
-            "trained_for_mpp": [FINEST_MPP, COARSEST_MPP] if record.method.name == "tsva" else None,
+            "trained_for_mpp": [FINEST_MPP, COARSEST_MPP] if is_trained(record.method.name) else None,
         },
         "settings": settings.of_the_result(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},

@@ -10,7 +10,7 @@ from wsi_refocus import __version__
 from wsi_refocus.config import RunSettings
 from wsi_refocus.errors import SlideError, UsageError
 from wsi_refocus.geometry import Region
-from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, make_method, resolve_device
+from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, is_trained, make_method, resolve_device
 from wsi_refocus.ngff.layout import StoreLayout
 from wsi_refocus.optics.profile import profile_sha256
 from wsi_refocus.pairing.planes import DEFAULT_DEFOCUS_OFFSET_UM, PlanePair, choose_pair
@@ -123,10 +123,10 @@ def prepare(view: View, source: SlideSource, settings: RunSettings) -> Job:
             spec.name,
             2 * shots.offset_um,
         )
-    if not FINEST_MPP <= shots.mpp <= COARSEST_MPP and settings.method == "tsva":
+    if not FINEST_MPP <= shots.mpp <= COARSEST_MPP and is_trained(settings.method):
         logger.warning(
-            "the bundled network was trained for %g to %g µm per pixel, and this level has %.3g; check the result, or "
-            "choose another --level or --method joint",
+            "the bundled networks were trained for %g to %g µm per pixel, and this level has %.3g; check the result, "
+            "or choose another --level or --method joint",
             FINEST_MPP,
             COARSEST_MPP,
             shots.mpp,

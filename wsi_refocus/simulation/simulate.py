@@ -92,7 +92,13 @@ def simulate_slide(
         if truth is not None:
             write_ome_tiff(files[2], planes[len(heights) :], [0.0], pixel, quality=quality, description=note)
     corner = [region.y, region.x, region.height, region.width]
-    record = {"source": Path(slide).name, "mpp": pixel, "region": corner, **acquisition.record(), "jpeg_quality": quality}
+    record = {
+        "source": Path(slide).name,
+        "mpp": pixel,
+        "region": corner,
+        **acquisition.record(),
+        "jpeg_quality": quality,
+    }
     record_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return record
 
