@@ -54,6 +54,8 @@ class RunSettings(BaseModel):
         Codec of the chunks, as ``zstd:3``.
     reference : str or None
         In-focus slide, or ``plane:N`` of the input, to measure the result against.
+    phase : bool
+        Whether a phase map is written beside the picture.
     overwrite : bool
         Whether an existing output is replaced.
     """
@@ -79,6 +81,7 @@ class RunSettings(BaseModel):
     ngff: Literal["0.4", "0.5"] = "0.5"
     compressor: str = "zstd"
     reference: str | None = None
+    phase: bool = False
     overwrite: bool = False
 
     @model_validator(mode="after")

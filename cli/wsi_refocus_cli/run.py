@@ -49,6 +49,7 @@ from wsi_refocus_cli.options import reading_options, slide_arguments, speaking_o
     help="Codec of the chunks, as zstd:3, blosc, gzip, none.",
 )
 @click.option("--reference", metavar="SLIDE|plane:N", help="In-focus slide or plane to measure PSNR and SSIM against.")
+@click.option("--phase", is_flag=True, help="Write a map of the optical phase, too: an image of its own in the output.")
 @click.option("--csv", "as_csv", type=click.Path(), help="Write the quality table as CSV too.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output, or start an unfinished one anew.")
 @speaking_options

@@ -1,10 +1,12 @@
 """Methods that make one in-focus image of two defocused ones, behind one protocol."""
 
-from wsi_refocus.methods.by_torch import bank_for, inversion_method
+from wsi_refocus.methods.by_torch import PHASE_RANGE, PHASE_ZERO, bank_for, inversion_method, make_phase
 from wsi_refocus.methods.protocol import Method, MethodSpec, ShotGeometry
 from wsi_refocus.methods.registry import available, device_count, is_trained, make_method, resolve_device
 
 __all__ = [
+    "PHASE_RANGE",
+    "PHASE_ZERO",
     "Method",
     "MethodSpec",
     "ShotGeometry",
@@ -14,5 +16,6 @@ __all__ = [
     "inversion_method",
     "is_trained",
     "make_method",
+    "make_phase",
     "resolve_device",
 ]

@@ -104,6 +104,36 @@ def make_joint(spec: MethodSpec) -> Method:
     return inversion_method(spec.name, spec.shots.mpp, [heights], profile, spec.device, spec.threads)
 
 
+PHASE_RANGE = 1.5
+"""Phase in radians that is shown as white."""
+PHASE_ZERO = 128
+"""Grey level of no phase."""
+
+
+def make_phase(spec: MethodSpec) -> Method:
+    """Make the phase map that goes with a method: it lies beside the picture, so it is in no registry.
+
+    Parameters
+    ----------
+    spec
+        The method: how the shots were taken, its profile, device and threads.
+    """
+    from wsi_refocus.network.dual_plane import DualPlaneFilters, PhaseMap
+    from wsi_refocus.network.inference import NetworkMethod
+    from wsi_refocus.optics.inversion import RADIUS, inversion_kernels
+    from wsi_refocus.optics.profile import OpticsProfile
+
+    profile = OpticsProfile() if spec.profile is None else OpticsProfile.read(spec.profile)
+    heights = [profile.heights(-spec.shots.offset_um, spec.shots.offset_um)]
+    kernels = inversion_kernels(profile.optics, spec.shots.mpp, heights, profile.regularisation, "phase")
+    return NetworkMethod(
+        "phase",
+        PhaseMap(DualPlaneFilters(kernels, RADIUS), PHASE_ZERO / 255, 0.5 / PHASE_RANGE),
+        spec.device,
+        threads=spec.threads,
+    )
+
+
 def inversion_method(
     name: str,
     mpp: float,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,15 +79,16 @@ class DualPlaneFilters(nn.Module):
         Tensor of shape (n, candidates, 3, height, width)
             In-focus images, from 0 to about 1.
         """
+        images = [torch.exp(-each).sub_(_DARKEST).clamp_(0, _BRIGHTEST) for each in self.unknowns(first, second)]
+        return torch.stack(images, dim=1)
+
+    def unknowns(self, first: Tensor, second: Tensor) -> Iterator[Tensor]:
+        """What the kernels make of the shots' optical densities, one candidate at a time to bound the memory."""
         size = (first.shape[2], first.shape[3])
-        response = self._response(size)
         shots = torch.stack([first, second], dim=2).float()
         spectrum = torch.fft.rfft2(-torch.log(shots + _DARKEST))
-        made = []
-        for each in response:  # one candidate at a time bounds the memory
-            density = torch.fft.irfft2((spectrum * each).sum(dim=2), s=size)
-            made.append(torch.exp(-density).sub_(_DARKEST).clamp_(0, _BRIGHTEST))
-        return torch.stack(made, dim=1)
+        for each in self._response(size):
+            yield torch.fft.irfft2((spectrum * each).sum(dim=2), s=size)
 
     def _response(self, size: tuple[int, int]) -> Tensor:
         """Real frequency responses, shape (candidates, 3, 2, height, width // 2 + 1); those of one size are kept."""
@@ -118,6 +120,36 @@ class FixedInversion(nn.Module):
         """Refocus a batch of shape (n, 3, height, width), from 0 to 1."""
         image: Tensor = self.filters(first, second)[:, 0]
         return image
+
+
+class PhaseMap(nn.Module):
+    """The phase that both shots are explained by, as a grey picture.
+
+    The section is taken to delay all colours by the same phase, and the mean over the channels is drawn.
+
+    Parameters
+    ----------
+    filters
+        Kernels for the phase, of one candidate.
+    zero
+        Grey of no phase, from 0 to 1.
+    slope
+        Grey for a radian.
+    """
+
+    def __init__(self, filters: DualPlaneFilters | _Spreading, zero: float, slope: float) -> None:
+        super().__init__()
+        self.filters = filters
+        self._zero, self._slope = zero, slope
+
+    def probe(self) -> nn.Module:
+        """The same with filters that reach as far, but exactly so far: to measure the receptive field."""
+        return PhaseMap(_spreading(self.filters), self._zero, self._slope)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Phase of a batch of shape (n, 3, height, width), as grey from 0 to 1."""
+        phase = next(iter(self.filters.unknowns(first, second))).mean(dim=1, keepdim=True)
+        return (self._zero + self._slope * phase).clamp(0, 1).repeat(1, 3, 1, 1)
 
 
 class WithFilters(nn.Module):
@@ -163,6 +195,9 @@ class _Spreading(nn.Module):
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         spread: Tensor = self._pool(first + second)
         return spread.unsqueeze(1).expand(-1, self._candidates, -1, -1, -1)
+
+    def unknowns(self, first: Tensor, second: Tensor) -> Iterator[Tensor]:
+        yield from self(first, second).unbind(1)
 
 
 def _spread(kernels: Tensor, size: tuple[int, int]) -> Tensor:

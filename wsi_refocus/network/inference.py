@@ -16,7 +16,7 @@ from wsi_refocus.errors import CheckpointError
 from wsi_refocus.network.batching import GpuPredictor
 from wsi_refocus.network.checkpoint import checkpoint_sha256, load_network
 from wsi_refocus.network.device import one_thread, resolve_device
-from wsi_refocus.network.dual_plane import DualPlaneFilters, FixedInversion, Guesses, WithFilters
+from wsi_refocus.network.dual_plane import DualPlaneFilters, FixedInversion, Guesses, PhaseMap, WithFilters
 from wsi_refocus.network.folding import fold_batch_normalisation
 from wsi_refocus.network.lite import TsvaLite
 from wsi_refocus.network.receptive_field import measure_receptive_field
@@ -63,7 +63,7 @@ class NetworkMethod:
     ) -> None:
         self.name = name
         self.network = network
-        self.by_height = isinstance(network, FixedInversion | WithFilters)
+        self.by_height = isinstance(network, FixedInversion | PhaseMap | WithFilters)
         self.checkpoint_sha256 = checkpoint_sha256
         self.device = resolve_device(device)
         with one_thread():

@@ -28,6 +28,8 @@ ATTRIBUTE = "wsi_refocus"
 """Key of the provenance in the root attributes."""
 ASSOCIATED = "associated"
 """Group of the images that go with a slide."""
+PHASE_GROUP = "phase"
+"""Group of the phase map, if there is one."""
 ICC_PROFILE = "profile.icc"
 OME_XML = "OME/METADATA.ome.xml"
 
@@ -132,6 +134,7 @@ def _write_contents(root: Path, layout: StoreLayout, metadata: SlideMetadata) ->
         "source_ome_xml": None if metadata.ome_xml is None else OME_XML,
         "associated": _write_associated(root, layout, metadata.associated),
         "quality_table": QUALITY_TABLE if (root / QUALITY_TABLE).is_file() else None,
+        "phase": PHASE_GROUP if read_attributes(root / PHASE_GROUP) is not None else None,
         "quality_image": QUALITY_GROUP if read_attributes(root / QUALITY_GROUP) is not None else None,
     }
 

@@ -1,9 +1,10 @@
-"""Optical density from two shots: at every spatial frequency two equations for two unknowns, density and phase."""
+"""Density and phase from two shots: at every spatial frequency two equations for two unknowns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from wsi_refocus.optics.transfer import Microscope, weak_object_transfer
 
 Real = NDArray[np.float64]
+Unknown = Literal["density", "phase"]
 
 EDGE = 96
 """Edge in pixels of the square that kernels are computed on."""
@@ -43,8 +45,9 @@ def inversion_kernels(
     mpp: float,
     heights_um: Sequence[tuple[float, float]],
     regularisation: Regularisation | None = None,
+    unknown: Unknown = "density",
 ) -> NDArray[np.float32]:
-    """Kernels that give the density in focus from the densities of two shots.
+    """Kernels that give the density in focus, or the phase, from the densities of two shots.
 
     In the weak-object model a shot at height z has the density L = R(z) D − P(z) φ, with D the density as
     the microscope shows it in focus, φ the phase, R(z) = Hₐ(z) Hₐ(0) / (Hₐ(0)² + floor²) and P the phase's
@@ -52,8 +55,8 @@ def inversion_kernels(
 
         Σ |Lₖ − R(zₖ) D + P(zₖ) φ|² + density · |D − (L₁ + L₂) / 2|² + phase · |φ|²,
 
-    which is linear in L₁ and L₂: two kernels, whose sum is 1. They are cut off smoothly at `RADIUS`, so that
-    a pixel of the result depends on its surroundings only.
+    which is linear in L₁ and L₂: two kernels, whose sum is 1 for the density and 0 for the phase. They are cut off
+    smoothly at `RADIUS`, so that a pixel of the result depends on its surroundings only.
 
     Parameters
     ----------
@@ -65,6 +68,8 @@ def inversion_kernels(
         Heights of the two shots above the section, in µm of stage travel: one pair a candidate.
     regularisation
         Weights of what is wished for.
+    unknown
+        Which of the two is made, in units of optical density (natural logarithm) or in radians.
 
     Returns
     -------
@@ -76,11 +81,14 @@ def inversion_kernels(
     window = fading_window()
     kernels = np.empty((len(heights_um), 3, 2, EDGE, EDGE))
     for channel in range(3):
-        for number, pair in enumerate(inversion_responses(optics, channel, heights_um, radii, regularisation)):
+        for number, pair in enumerate(inversion_responses(optics, channel, heights_um, radii, regularisation, unknown)):
             for shot, response in enumerate(pair):
                 kernel = np.fft.irfft2(np.interp(frequency, radii, response), s=(EDGE, EDGE))
                 kernels[number, channel, shot] = kernel * window
-    kernels /= kernels.sum(axis=(2, 3, 4), keepdims=True)
+    if unknown == "density":
+        kernels /= kernels.sum(axis=(2, 3, 4), keepdims=True)
+    else:
+        kernels -= kernels.sum(axis=(3, 4), keepdims=True) * (window / window.sum())
     return kernels.astype(np.float32)
 
 
@@ -90,12 +98,13 @@ def inversion_responses(
     heights_um: Sequence[tuple[float, float]],
     frequency: Real,
     regularisation: Regularisation | None = None,
+    unknown: Unknown = "density",
 ) -> list[tuple[Real, Real]]:
     """Frequency responses of the kernels of `inversion_kernels`, before they are cut off.
 
     Parameters
     ----------
-    optics, heights_um, regularisation
+    optics, heights_um, regularisation, unknown
         As for `inversion_kernels`.
     channel
         0 for red, 1 for green, 2 for blue.
@@ -114,16 +123,24 @@ def inversion_responses(
     for heights in heights_um:
         transfers = [weak_object_transfer(optics, channel, z, frequency) for z in heights]
         ratios = [each.absorption * undone for each in transfers]
-        result.append(_least_squares(ratios, [each.phase for each in transfers], weights))
+        result.append(_least_squares(ratios, [each.phase for each in transfers], weights, unknown))
     return result
 
 
-def _least_squares(ratios: list[Real], phases: list[Real], weights: Regularisation) -> tuple[Real, Real]:
-    """What the density takes of each shot: the first row of the solution of the 2 × 2 normal equations."""
+def _least_squares(
+    ratios: list[Real], phases: list[Real], weights: Regularisation, unknown: Unknown
+) -> tuple[Real, Real]:
+    """What the unknown takes of each shot: its row of the solution of the 2 × 2 normal equations."""
     density = ratios[0] ** 2 + ratios[1] ** 2 + weights.density
     mixed = -(ratios[0] * phases[0] + ratios[1] * phases[1])
     phase = phases[0] ** 2 + phases[1] ** 2 + weights.phase
     determinant = density * phase - mixed**2
+    if unknown == "phase":
+        first, second = (
+            -(density * shift + mixed * (ratio + weights.density / 2)) / determinant
+            for ratio, shift in zip(ratios, phases, strict=True)
+        )
+        return first, second
     first, second = (
         (phase * (ratio + weights.density / 2) + mixed * shift) / determinant
         for ratio, shift in zip(ratios, phases, strict=True)

@@ -21,6 +21,7 @@ from wsi_refocus.ngff.store import read_level
 from wsi_refocus.ngff.tables import write_quality, write_quality_csv
 from wsi_refocus.optics.profile import profile_sha256
 from wsi_refocus.pipeline.journal import Journal
+from wsi_refocus.pipeline.phase import finish_phase
 from wsi_refocus.pipeline.planes import OpenPlanes
 from wsi_refocus.pipeline.prepare import COARSEST_MPP, FINEST_MPP, Job
 from wsi_refocus.pipeline.preview import side_by_side, telling_place
@@ -63,6 +64,8 @@ def finish(
     write_quality_image(output, table, record.layout)
     if csv is not None:
         write_quality_csv(csv, table)
+    if record.phase:
+        finish_phase(output, record.layout)
     _write_preview(output, record, table)
     info = job.source.info
     metadata = SlideMetadata(

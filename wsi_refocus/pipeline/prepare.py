@@ -117,10 +117,10 @@ def prepare(view: View, source: SlideSource, settings: RunSettings) -> Job:
     spec = MethodSpec(settings.method, settings.checkpoint, device, shots, absolute(settings.profile))
     method = make_method(replace(spec, device="cpu"))
     _check_tile(settings.tile, method)
-    if method.by_height and pair.defocus_offset_um is None:
+    if (method.by_height or settings.phase) and pair.defocus_offset_um is None:
         logger.warning(
             "the heights of the two planes are unknown; %s assumes that they lie %g µm apart (give --z)",
-            spec.name,
+            spec.name if method.by_height else "the phase map",
             2 * shots.offset_um,
         )
     if not FINEST_MPP <= shots.mpp <= COARSEST_MPP and is_trained(settings.method):

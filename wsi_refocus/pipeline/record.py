@@ -128,6 +128,8 @@ class RunRecord:
         Shift, gain and choice over the slide.
     reference : ReferenceRecord or None
         What to measure against.
+    phase : bool
+        Whether a phase map is made, too.
     """
 
     identity: str
@@ -138,6 +140,7 @@ class RunRecord:
     tile: int
     survey: Survey
     reference: ReferenceRecord | None = None
+    phase: bool = False
 
     def decisions(self) -> Decisions:
         """What is done where: background and flagged cells keep the sharper shot."""
@@ -158,6 +161,7 @@ class RunRecord:
             "reference": None
             if self.reference is None
             else {"truth": asdict(self.reference.truth), "survey": self.reference.survey.to_json()},
+            "phase": self.phase,
         }
 
     @classmethod
@@ -176,6 +180,7 @@ class RunRecord:
             reference=None
             if reference is None
             else ReferenceRecord(PlaneOf.from_json(reference["truth"]), Survey.from_json(reference["survey"])),
+            phase=stored["phase"],
         )
 
 

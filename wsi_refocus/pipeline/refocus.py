@@ -15,7 +15,7 @@ from wsi_refocus.config import RunSettings, make_settings
 from wsi_refocus.errors import FailedShardsError, OutputError
 from wsi_refocus.methods import MethodSpec, device_count, resolve_device
 from wsi_refocus.ngff.layout import ShardIndex
-from wsi_refocus.ngff.metadata import is_finished
+from wsi_refocus.ngff.metadata import PHASE_GROUP, is_finished
 from wsi_refocus.ngff.store import create_store
 from wsi_refocus.pipeline.cluster import Workforce, open_engine
 from wsi_refocus.pipeline.engine import Engine, Outcome
@@ -219,8 +219,11 @@ def _begin_or_resume(folder: Path, job: Job, settings: RunSettings, runner: Engi
         tile=settings.tile,
         survey=survey,
         reference=survey_reference(job, survey, settings, runner, progress),
+        phase=settings.phase,
     )
     create_store(folder, record.layout)
+    if record.phase:
+        create_store(folder / PHASE_GROUP, record.layout)
     journal.begin(record.to_json())
     return record
 

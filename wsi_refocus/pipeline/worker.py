@@ -17,6 +17,7 @@ from wsi_refocus.pipeline.compose import compose
 from wsi_refocus.pipeline.journal import Journal
 from wsi_refocus.pipeline.measure import CellImages, measure_cells
 from wsi_refocus.pipeline.memory import peak_rss_mb, process_name
+from wsi_refocus.pipeline.phase import PhaseLayer
 from wsi_refocus.pipeline.planes import OpenPlanes
 from wsi_refocus.pipeline.record import RunRecord
 from wsi_refocus.tiling.grid import CellGrid, TileGrid
@@ -68,6 +69,7 @@ class ShardWorker:
         self.tiles = TileGrid(record.tile, self.method.halo, self.method.stride)
         self.decisions = record.decisions()
         self.planes = OpenPlanes(record)
+        self.phase = PhaseLayer(record.method, record.layout, record.tile, threads) if record.phase else None
 
     def make(self, index: ShardIndex) -> ShardReport:
         """Make one shard and journal it."""
@@ -76,6 +78,8 @@ class ShardWorker:
         first, second = self.planes.shots(outer)
         pixels = compose(region, outer, first, second, self.decisions, self.method, self.tiles)
         write_shard(self.output, self.record.layout, index, pixels)
+        if self.phase is not None:
+            self.phase.write(self.output, index, outer, first, second)
         inner = region.relative_to(outer).slices
         images = CellImages(first[inner], second[inner], pixels, self.planes.truth(region))
         cells = measure_cells(region, images, self.record)
@@ -89,11 +93,14 @@ class ShardWorker:
         )
 
     def _outer(self, region: Region) -> Region:
-        """Pixels to read: with the halo, unless nothing in the shard is predicted."""
+        """Pixels to read: with the halo, unless nothing in the shard is computed."""
+        own = self.tiles.halo + self.tiles.stride - 1
+        if self.phase is not None:
+            return region.grown(max(own, self.phase.reach))
         cells = CellGrid(self.record.layout.size).within(region)
         if not any(self.decisions.predicted[cell] for cell in cells):
             return region
-        return region.grown(self.tiles.halo + self.tiles.stride - 1)
+        return region.grown(own)
 
     def close(self) -> None:
         """Close the slides."""
