@@ -66,12 +66,12 @@ class ConsoleProgress:
         self._quiet = quiet
         self._bar: Bar | None = None
         self._stage = self._unit = ""
-        self._total = self._done = 0
+        self._total = self._done = self._earlier = 0
         self._began = self._said = 0.0
 
     def start(self, stage: str, total: int, unit: str) -> None:
         """A stage begins."""
-        self._stage, self._unit, self._total, self._done = stage, unit, total, 0
+        self._stage, self._unit, self._total, self._done, self._earlier = stage, unit, total, 0, 0
         self._began = self._said = time.monotonic()
         if self._quiet:
             return
@@ -93,6 +93,12 @@ class ConsoleProgress:
         self._bar.add_task(stage, total=total, rate="")
         self._bar.start()
 
+    def resume(self, done: int) -> None:
+        """So many pieces were done by an earlier run: they say nothing of how fast this one is."""
+        self._done = self._earlier = done
+        if self._bar is not None:
+            self._bar.reset(self._bar.task_ids[0], completed=done)
+
     def advance(self, done: int) -> None:
         """So many more pieces are done."""
         self._done += done
@@ -100,7 +106,7 @@ class ConsoleProgress:
             self._bar.update(self._bar.task_ids[0], advance=done, rate=self._rate())
         elif not self._quiet and time.monotonic() - self._said > LINE_EVERY and self._done < self._total:
             self._said = time.monotonic()
-            left = (self._said - self._began) / max(self._done, 1) * (self._total - self._done)
+            left = (self._said - self._began) / max(self._done - self._earlier, 1) * (self._total - self._done)
             counts = f"{self._done} of {self._total} {self._unit}"
             self._say(f"{self._stage}: {counts}, {self._rate()}, {left:.0f} s left")
 
@@ -109,13 +115,14 @@ class ConsoleProgress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-        if not self._quiet and self._done:
+        if not self._quiet and self._done > self._earlier:
             seconds = time.monotonic() - self._began
-            self._say(f"{self._stage}: {self._done} {self._unit} in {seconds:.1f} s, {self._rate()}")
+            made = self._done - self._earlier
+            self._say(f"{self._stage}: {made} {self._unit} in {seconds:.1f} s, {self._rate()}")
 
     def _rate(self) -> str:
         seconds = max(time.monotonic() - self._began, 1e-9)
-        return f"{self._done / seconds:.1f} {self._unit}/s"
+        return f"{(self._done - self._earlier) / seconds:.1f} {self._unit}/s"
 
     def _say(self, line: str) -> None:
         self._console.print(line, highlight=False, soft_wrap=True)

@@ -157,7 +157,7 @@ def _simulated(
     for offset in offsets:
         protocol = Protocol(options["kind"], options["simulation"], offset, options["spread_um"], options["seed"])
         progress.start("evaluate", options["count"], "cases")
-        arguments = (specs, BORDER, journal, options["workers"], progress.advance)
+        arguments = (specs, BORDER, journal, options["workers"], progress.advance, progress.resume)
         tables.append(measure_simulated(entries, protocol, options["count"], *arguments))
         progress.stop()
     table = concat(tables, ignore_index=True)

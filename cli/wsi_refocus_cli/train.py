@@ -35,7 +35,7 @@ def command(config: str, quiet: bool, **changes: str | int | None) -> None:
     set_up_logging(0, quiet, console)
     with ConsoleProgress(console, quiet) as progress:
         progress.start("train", settings.steps, "steps")
-        network = fit(settings, progress.advance)
+        network = fit(settings, progress.advance, progress.resume)
         progress.stop()
     path = finish(network, settings)
     if not quiet:

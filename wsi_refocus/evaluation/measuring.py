@@ -44,6 +44,7 @@ def measure_simulated(
     journal: Path | None = None,
     workers: int = 1,
     progress: Progress = lambda _: None,
+    resumed: Progress = lambda _: None,
 ) -> pd.DataFrame:
     """Measure methods on simulated cases.
 
@@ -64,11 +65,13 @@ def measure_simulated(
     workers
         Processes that simulate; 0 for none but this one.
     progress
-        Called with the number of cases that are done.
+        Called with 1 for every case.
+    resumed
+        Called once, with the number of cases that the journal holds.
     """
     key = _digest(entries, protocol, methods, border)
     rows = _read(journal, key)
-    progress(sum(number < count for number in rows))
+    resumed(sum(number < count for number in rows))
     missing = [number for number in range(count) if number not in rows]
     for number, case in zip(missing, _simulated(entries, protocol, missing, workers), strict=True):
         rows[number] = row_of(case, score(case, methods, border))

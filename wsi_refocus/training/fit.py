@@ -34,7 +34,11 @@ from wsi_refocus.training.validation import validate
 _WARM_UP = 200
 
 
-def fit(settings: TrainingSettings, progress: Callable[[int], None] = lambda _: None) -> nn.Module:
+def fit(
+    settings: TrainingSettings,
+    progress: Callable[[int], None] = lambda _: None,
+    resumed: Callable[[int], None] = lambda _: None,
+) -> nn.Module:
     """Train a network, or go on with one whose training was interrupted.
 
     Every step draws its patches with a seed of its own, so that a training that was interrupted goes on as if it had
@@ -46,7 +50,9 @@ def fit(settings: TrainingSettings, progress: Callable[[int], None] = lambda _: 
     settings
         What to train on what.
     progress
-        Called with the number of steps that are done, at first those of an earlier run.
+        Called with 1 for every step.
+    resumed
+        Called once, with the number of steps that an earlier run did.
 
     Returns
     -------
@@ -71,13 +77,13 @@ def fit(settings: TrainingSettings, progress: Callable[[int], None] = lambda _: 
     if Path(settings.manifest).is_dir():
         imported = read_fields(Path(settings.manifest), guesses, for_a_bank=isinstance(network, TsvaLite))
         folder.mkdir(parents=True, exist_ok=True)
-        return fit_to_fields(network, *imported, settings, progress)
+        return fit_to_fields(network, *imported, settings, progress, resumed)
     train, held_out = training_entries(read_manifest(settings.manifest), settings.validation_share)
     folder.mkdir(parents=True, exist_ok=True)
     fields = simulated_fields(train, folder / "fields", settings.fields, guesses, seed, workers)
     count = settings.validation_fields
     validation = simulated_fields(held_out, folder / "validation", count, guesses, seed + 1, workers)
-    return fit_to_fields(network, fields, validation, settings, progress)
+    return fit_to_fields(network, fields, validation, settings, progress, resumed)
 
 
 def start_network(settings: TrainingSettings) -> nn.Module:
@@ -108,6 +114,7 @@ def fit_to_fields(
     validation: Sequence[Fields],
     settings: TrainingSettings,
     progress: Callable[[int], None] = lambda _: None,
+    resumed: Callable[[int], None] = lambda _: None,
 ) -> nn.Module:
     """The loop itself: train a network on fields that lie on disk; as `fit`."""
     folder = Path(settings.output)
@@ -115,7 +122,7 @@ def fit_to_fields(
     network.train()
     optimisers = _optimisers(network, settings)
     began = resume(folder, network, average, optimisers)
-    progress(began)
+    resumed(began)
     clock, losses = time.monotonic(), []
     for step in range(began, settings.steps):
         generator = np.random.default_rng([settings.seed, step])
