@@ -72,7 +72,8 @@ def cell_areas(image: NDArray[np.uint8], mpp: float) -> NDArray[np.float64]:
         raise ValueError(f"a pixel of {mpp} µm has no size")
     levels = stretched_grey(image)
     particles = label(levels <= threshold_of(levels), connectivity=2)  # type: ignore[no-untyped-call]
-    areas: NDArray[np.float64] = np.bincount(particles.ravel())[1:] * mpp**2
+    pixels = np.bincount(particles.ravel())[1:].astype(np.float64)
+    areas: NDArray[np.float64] = np.multiply(pixels, mpp**2, dtype=np.float64)
     return areas[(areas >= SMALLEST_UM2) & (areas <= LARGEST_UM2)]
 
 
