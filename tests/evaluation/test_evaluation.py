@@ -19,6 +19,7 @@ from wsi_refocus.evaluation.stack import cases_of_stack, read_stack
 from wsi_refocus.evaluation.table import by_case, by_drift, by_method, interval, normal_average, row_of
 from wsi_refocus.methods import MethodSpec, ShotGeometry, make_method
 from wsi_refocus.network.cost import Cost
+from wsi_refocus.quality.cells import count_cells
 from wsi_refocus.quality.spectrum import fine_ratio, ring_errors
 from wsi_refocus.quality.stain import stain_errors
 from wsi_refocus.training.manifest import Entry
@@ -71,6 +72,8 @@ def test_scores_are_those_of_the_images(folder: Path) -> None:
     assert replace(found["sharpest"], seconds_per_mp=0.0) == found["sharper shot"]
     assert found["joint"].seconds_per_mp > 0
     assert 0 < found["joint"].ssim < 1
+    assert {each.true_cells for each in found.values()} == {count_cells(planes[2], 0.25)}
+    assert found["mean"].cells == count_cells(restored(make_method(MethodSpec("mean")), planes[1], planes[3]), 0.25)
 
 
 def test_a_picture_of_any_size_is_restored(folder: Path) -> None:
@@ -113,8 +116,8 @@ def _case(drift: float, name: str = "one") -> Case:
     return Case(name, empty, empty, empty, ShotGeometry(), drift)
 
 
-def _score(value: float) -> Score:
-    return Score(value, 0.9, 0.01, 0.02, 0.1, 1.0, 2.0)
+def _score(value: float, cells: int = 20) -> Score:
+    return Score(value, 0.9, 0.01, 0.02, 0.1, 1.0, cells, 20, 2.0)
 
 
 def test_tables_tell_averages_gain_and_harm() -> None:
@@ -130,6 +133,18 @@ def test_tables_tell_averages_gain_and_harm() -> None:
     assert line.startswith("| new | +0.50 ± 1.50 | +0.00 ± 2.00 | 50.0 | 0.9000 |")
     assert line.endswith("| 1.50 | 2.50 | 2.00 |")
     assert "| average | 30.00 | 24.00 | 30.00 | 30.50 |" in by_case(table)
+
+
+def test_cells_are_compared_case_by_case_and_by_their_means() -> None:
+    """One cell too many here and three too few there: the paper's measure sees only what does not cancel."""
+    rows = [
+        row_of(_case(0.0, str(cells)), {name: _score(30.0, cells) for name in ("sharper shot", "other shot", "mean")})
+        for cells in (21, 17)
+    ]
+    head, _, line, *_ = by_method(pd.DataFrame(rows), {}).splitlines()
+    cells = dict(zip(head.split(" | "), line.split(" | "), strict=True))
+    assert cells["cells, mean abs. difference"] == "2.00"
+    assert cells["cells, difference of means"] == "-1.00 of 20.00"
 
 
 def test_intervals_keep_cases_of_one_image_together() -> None:

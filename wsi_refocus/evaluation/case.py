@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, make_method
+from wsi_refocus.quality.cells import count_cells
 from wsi_refocus.quality.fidelity import psnr, ssim
 from wsi_refocus.quality.focus import brenner_gradient
 from wsi_refocus.quality.spectrum import fine_ratio, ring_errors
@@ -62,6 +63,8 @@ class Score:
         Energy of the error over that of the truth, averaged over rings of the spectrum.
     fine_ratio : float
         Energy of fine detail over that of the truth.
+    cells, true_cells : int
+        Cells counted in the image, and in the truth.
     seconds_per_mp : float
         Time that it took, by megapixel; 0 for what is not computed.
     """
@@ -72,6 +75,8 @@ class Score:
     eosin: float
     spectral_error: float
     fine_ratio: float
+    cells: int
+    true_cells: int
     seconds_per_mp: float = 0.0
 
 
@@ -95,7 +100,9 @@ def score(case: Case, methods: Sequence[MethodSpec], border: int = 0) -> dict[st
     inner = (slice(border, -border or None), slice(border, -border or None))
     images = images_of(case, methods)
     truth = case.truth[inner]
-    return {name: _scored(image[inner], truth, seconds) for name, (image, seconds) in images.items()}
+    mpp = case.shots.mpp
+    true_cells = count_cells(truth, mpp)
+    return {name: _scored(image[inner], truth, mpp, true_cells, seconds) for name, (image, seconds) in images.items()}
 
 
 def images_of(case: Case, methods: Sequence[MethodSpec]) -> dict[str, tuple[Pixels, float]]:
@@ -135,7 +142,7 @@ def _ready(spec: MethodSpec) -> Method:
     return make_method(spec)
 
 
-def _scored(image: Pixels, truth: Pixels, seconds: float) -> Score:
+def _scored(image: Pixels, truth: Pixels, mpp: float, true_cells: int, seconds: float) -> Score:
     errors = ring_errors(image, truth)
     return Score(
         psnr(image, truth),
@@ -143,5 +150,7 @@ def _scored(image: Pixels, truth: Pixels, seconds: float) -> Score:
         *stain_errors(image, truth),
         float(np.mean(errors)),
         fine_ratio(image, truth),
+        count_cells(image, mpp),
+        true_cells,
         seconds,
     )

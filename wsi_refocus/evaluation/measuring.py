@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from wsi_refocus.evaluation.case import Case, score
+from wsi_refocus.evaluation.case import Case, Score, score
 from wsi_refocus.evaluation.simulated import Protocol, simulated_case
 from wsi_refocus.evaluation.table import row_of
 from wsi_refocus.methods import MethodSpec, make_method
@@ -99,9 +100,10 @@ def _simulated(entries: Sequence[Entry], protocol: Protocol, numbers: Sequence[i
 
 
 def _digest(entries: Sequence[Entry], protocol: Protocol, methods: Sequence[MethodSpec], border: int) -> str:
-    """Name of all that decides a score."""
+    """Name of all that decides a score, and of the measures."""
+    measures = [each.name for each in fields(Score)]
     named = [(spec.name, make_method(spec).checkpoint_sha256, profile_sha256(spec.profile)) for spec in methods]
-    facts = repr(([(entry.path.name, entry.mpp) for entry in entries], protocol, named, border))
+    facts = repr(([(entry.path.name, entry.mpp) for entry in entries], protocol, named, border, measures))
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
