@@ -29,18 +29,18 @@ def test_the_documentation_names_every_method():
     assert re.findall(r"^\| `([\w-]+)`", page.read_text(), re.MULTILINE) == [name for name, _ in available()]
 
 
-WITHOUT_WEIGHTS = [name for name, _ in available() if name not in ("tsva", "unet", "burst")]
+WITHOUT_WEIGHTS = [name for name, _ in available() if name not in ("tsva-lite", "tsva", "unet", "burst")]
 
 
-@pytest.mark.parametrize("name", ["tsva", *WITHOUT_WEIGHTS])
+@pytest.mark.parametrize("name", ["tsva-lite", "tsva", *WITHOUT_WEIGHTS])
 def test_every_method_keeps_the_protocol(name, checkpoint):
-    method = make_method(MethodSpec(name, checkpoint if name == "tsva" else None))
+    method = make_method(MethodSpec(name, checkpoint if name.startswith("tsva") else None))
     sharper, other = np.random.default_rng(0).integers(0, 256, (2, 2, 256, 512, 3), dtype=np.uint8)
     restored = method.restore(sharper, other)
     assert method.name == name
     assert method.halo % method.stride == 0
     assert method.batch >= 1
-    assert method.checkpoint_sha256 == (checkpoint_sha256(checkpoint) if name == "tsva" else None)
+    assert method.checkpoint_sha256 == (checkpoint_sha256(checkpoint) if name.startswith("tsva") else None)
     assert restored.shape == sharper.shape
     assert restored.dtype in (np.uint8, np.float32)
     assert restored.min() >= 0

@@ -118,7 +118,7 @@ def _local_cluster(workforce: Workforce) -> Any:
                 dashboard_address=None,
                 memory_limit=None,
                 resources={"GPU": workforce.threads} if workforce.gpus else None,
-                silence_logs=logging.ERROR,
+                silence_logs=logging.CRITICAL,  # what fails in a shard is told by the run, in one line
             )
     except (OSError, RuntimeError) as error:
         raise RefocusError(f"no local cluster could be started ({error}); try --workers 0") from None
