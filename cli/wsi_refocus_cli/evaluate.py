@@ -98,7 +98,6 @@ def command(
     """
     from rich.console import Console
 
-    from wsi_refocus.evaluation.case import Case
     from wsi_refocus.methods import MethodSpec
     from wsi_refocus_cli.console import ConsoleProgress, set_up_logging
 

@@ -25,7 +25,7 @@ FLAT = "without contrast that focus changes"
 AT_THE_END = "sharpest in the first or last plane"
 _LEAST_CONTRAST = 1.1
 """How many times as large the Brenner gradient of the sharpest plane is than that of the least sharp one, at least.
-Noise alone gives 1.01, a gain of 3 % from plane to plane 1.06."""
+Noise alone gives 1.02 among 20 planes of 256 × 256 pixels, a gain of 3 % from plane to plane 1.06."""
 _FARTHEST_PX = 16.0
 _WORTH_MOVING_PX = 0.15
 
