@@ -140,9 +140,10 @@ def _refuse_twins(stacks: Sequence[FocalStack]) -> None:
     """Refuse a slide that is named twice: it could be learned from and validated on."""
     seen: dict[tuple[str, ...], str] = {}
     for stack in stacks:
-        twin = seen.setdefault(stack.source.info.fingerprint, stack.name)
-        if twin is not stack.name:
-            raise UsageError(f"{stack.name}: is the same slide as {twin}; name it once")
+        fingerprint = stack.source.info.fingerprint
+        if fingerprint in seen:
+            raise UsageError(f"{stack.name}: is the same slide as {seen[fingerprint]}; name it once")
+        seen[fingerprint] = stack.name
 
 
 def _validated(stacks: Sequence[FocalStack], seed: int) -> set[int]:
