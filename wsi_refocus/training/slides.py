@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,11 +45,20 @@ class Drifts:
         Standard deviation of δ, how high a field lies over that plane.
     seed : int
         Seed of δ and of the slides that are validated on.
+
+    Raises
+    ------
+    UsageError
+        If ΔD is not positive, or the spread is negative.
     """
 
     offset_um: float = 0.75
     spread_um: float = 1.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.offset_um > 0 or not self.spread_um >= 0:
+            raise UsageError("--defocus-offset must be larger than 0, and --drift-spread not negative")
 
     def of(self, slide: int, region: Region) -> float:
         """δ in µm of one field, whatever other fields are taken."""
@@ -102,12 +112,10 @@ def import_stacks(
     SlideError
         If a stack cannot be used, or does not say its scale.
     UsageError
-        If one slide is named twice, ΔD or spread are out of range, or too few fields are left.
+        If one slide is named twice, or too few fields are left.
     OutputError
         If the folder cannot be written.
     """
-    if not drifts.offset_um > 0 or not drifts.spread_um >= 0:
-        raise UsageError("--defocus-offset must be larger than 0, and --drift-spread not negative")
     with ExitStack() as opened:
         stacks = [opened.enter_context(_opened(path, z_step_um, mpp)) for path in paths]
         _refuse_twins(stacks)
@@ -115,14 +123,19 @@ def import_stacks(
         begin(sum(map(len, regions)))
         validated = _validated(stacks, drifts.seed)
         made = _made(stacks, regions, guesses, drifts, validated, progress)
-        about = {
-            "source": f"z-stacks of {', '.join(Path(stack.name).name for stack in stacks)}",
-            "mpp": [stack.mpp for stack in stacks],
-            "offset_um": drifts.offset_um,
-            "drift_spread_um": drifts.spread_um,
-            "validated_on": [Path(stacks[number].name).name for number in sorted(validated)] or f"field 1 of {EVERY}",
-        }
-        return write_fields(made, folder, guesses, about)
+        return write_fields(made, folder, guesses, _about(stacks, drifts, validated))
+
+
+def _about(stacks: Sequence[FocalStack], drifts: Drifts, validated: set[int]) -> dict[str, Any]:
+    names = [Path(stack.name).name for stack in stacks]
+    return {
+        "source": f"z-stacks of {', '.join(names)}",
+        "mpp": [stack.mpp for stack in stacks],
+        "offset_um": drifts.offset_um,
+        "drift_spread_um": drifts.spread_um,
+        "seed": drifts.seed,
+        "validated_on": [names[number] for number in sorted(validated)] or f"one field of {EVERY}",
+    }
 
 
 def _opened(path: str | Path, z_step_um: float | None, mpp: float | None) -> FocalStack:
