@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "Measure methods where the truth is known.",
     "calibrate": "Fit the optics of one scanner to a focal stack of it.",
     "train": "Train a network on simulated acquisitions.",
+    "import-stacks": "Make focal stacks of slides ready for training.",
     "import-jiang": "Make the data set of Jiang et al. 2018 ready for training.",
     "simulate": "Make a two-shot slide, or a focal stack, of a slide in focus.",
 }

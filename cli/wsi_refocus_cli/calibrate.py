@@ -10,18 +10,28 @@ from typing import TYPE_CHECKING
 import click
 
 from wsi_refocus_cli.options import Numbers
+from wsi_refocus_cli.stacks import opened, regions_of, scale_of
 
 if TYPE_CHECKING:
     from wsi_refocus.evaluation.calibration import HeldOut
+    from wsi_refocus.evaluation.case import Case
     from wsi_refocus.optics.profile import OpticsProfile
+
+FIELDS = 4
+"""Fields of a slide that are looked at by default; the time that a fit takes grows with them."""
 
 
 @click.command()
-@click.argument("stack", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="FOLDER")
+@click.argument("path", metavar="STACK")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Profile to write (JSON).")
-@click.option("--z-step", "z_step_um", type=float, help="Distance in µm of the planes of the stack.")
-@click.option("--mpp", type=float, help="µm per pixel of the stack.")
+@click.option("--z-step", "z_step_um", type=float, help="Distance in µm of the planes, if the stack does not say.")
+@click.option("--mpp", type=float, help="µm per pixel, if the stack does not say.")
 @click.option("--region", type=Numbers("Y,X,H,W", int), help="Part of the stack, in pixels.")
+@click.option(
+    "--fields",
+    type=click.IntRange(min=1),
+    help="Fields of 512 × 512 pixels that are looked at; 4 of a slide by default.",
+)
 @click.option("--truth", type=int, metavar="N", help="Plane that is in focus; by default the sharpest.")
 @click.option(
     "--pair",
@@ -39,37 +49,43 @@ if TYPE_CHECKING:
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the table.")
 def command(
-    stack: Path,
+    path: str,
     output: Path,
     z_step_um: float | None,
     mpp: float | None,
     region: tuple[int, int, int, int] | None,
+    fields: int | None,
     truth: int | None,
     pairs: tuple[tuple[int, int], ...],
     tuning_steps: int,
     quiet: bool,
 ) -> None:
-    """Fit optics and network to one scanner, on a focal stack of it: a folder with one image a plane.
+    """Fit optics and network to one scanner, on a focal stack of it.
 
-    The upper half of the field is fitted to, the lower half is measured on. The profile is for `run --profile`, with
+    STACK is a folder with one image a plane, or a slide of at least three planes, of which a few fields are taken. The
+    upper half of every field is fitted to, the lower half is measured on. The profile is for `run --profile`, with
     --method tsva-lite (its weights are kept beside it) or joint. What does not make held-out pixels better than all
     that needs no profile is not written.
     """
     from rich.console import Console
 
     from wsi_refocus.evaluation import calibration
-    from wsi_refocus.evaluation.stack import cases_of_stack, read_stack, sharpest
-    from wsi_refocus.geometry import Region
+    from wsi_refocus.evaluation.stack import cases_of_stack, fields_in_focus
     from wsi_refocus_cli.console import ConsoleProgress, set_up_logging
-    from wsi_refocus_cli.evaluate import assumed
 
     console = Console(stderr=True)
     set_up_logging(0, quiet, console)
-    planes = read_stack(stack, None if region is None else Region(*region))
-    truth = sharpest(planes) if truth is None else truth
-    step, size = assumed("z-step", z_step_um, 0.5), assumed("mpp", mpp, 0.25)
-    near = cases_of_stack(planes, step, size, truth, calibration.near_pairs(len(planes), truth))
-    chosen = cases_of_stack(planes, step, size, truth, pairs) if pairs else near
+    near: list[Case] = []
+    chosen: list[Case] = []
+    with opened(path, z_step_um, mpp) as stack:
+        regions = regions_of(stack, region, fields, FIELDS)
+        z_um, size = scale_of(stack)
+        for field in fields_in_focus(stack, regions, truth, pairs):
+            place = (field.planes, z_um, size, field.truth)
+            near += cases_of_stack(*place, calibration.near_pairs(len(z_um), field.truth), field.name)
+            if pairs:
+                chosen += cases_of_stack(*place, field.pairs, field.name)
+    chosen = chosen or near
     with ConsoleProgress(console, quiet) as progress:
         progress.start("fit", calibration.FIT_STEPS, "steps")
         profile = calibration.fit_scanner(chosen, progress=progress.advance)
@@ -81,7 +97,7 @@ def command(
             progress.stop()
     held_out = calibration.measure(chosen, profile, output.parent)
     _print(held_out)
-    _keep(profile, held_out, stack, output, size)
+    _keep(profile, held_out, path, output, size)
 
 
 def _print(held_out: Sequence[HeldOut]) -> None:
@@ -95,7 +111,7 @@ def _print(held_out: Sequence[HeldOut]) -> None:
         click.echo("| " + " | ".join([name, *(f"{number:.2f}" for number in numbers.values())]) + " |")
 
 
-def _keep(profile: OpticsProfile, held_out: Sequence[HeldOut], stack: Path, output: Path, mpp: float) -> None:
+def _keep(profile: OpticsProfile, held_out: Sequence[HeldOut], path: str, output: Path, mpp: float) -> None:
     """Write what made things better; the rest is taken away again."""
     from wsi_refocus.errors import UsageError
     from wsi_refocus.evaluation.calibration import FITTED, TUNED, averages, is_worth_it
@@ -109,11 +125,11 @@ def _keep(profile: OpticsProfile, held_out: Sequence[HeldOut], stack: Path, outp
             profile = replace(profile, weights="", weights_sha256="")
         if not is_worth_it(held_out, FITTED):
             raise UsageError(
-                f"{stack}: held-out pixels are no better with the fit, so there is no profile; try another field"
+                f"{path}: held-out pixels are no better with the fit, so there is no profile; try other fields"
             )
     figures = {
         "mpp": mpp,
-        "fitted_to": "upper half of the stack's field",
+        "fitted_to": "upper half of every field of the stack",
         "psnr_db_on_lower_half": {name: round(value, 3) for name, value in averages(held_out).items()},
         "pairs": [each.name for each in held_out],
     }

@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wsi_refocus_cli.options import Numbers
+from wsi_refocus_cli.stacks import opened, regions_of, scale_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from wsi_refocus.evaluation.case import Case
     from wsi_refocus.methods import MethodSpec
     from wsi_refocus_cli.console import ConsoleProgress
 
+FIELDS = 20
+"""Fields of a slide that are looked at by default."""
+
 
 @click.command()
-@click.argument("source", type=click.Path(exists=True, path_type=Path), metavar="MANIFEST|FOLDER")
+@click.argument("source", metavar="MANIFEST|STACK")
 @click.option(
     "--method",
     "methods",
@@ -28,9 +33,14 @@ if TYPE_CHECKING:
 )
 @click.option("--checkpoint", help="Checkpoint of the method tsva; the bundled one by default.")
 @click.option("--profile", help="Profile of the scanner, for the methods joint and tsva.")
-@click.option("--z-step", "z_step_um", type=float, help="Distance in µm of the planes of a stack.")
-@click.option("--mpp", type=float, help="µm per pixel of a stack.")
+@click.option("--z-step", "z_step_um", type=float, help="Distance in µm of a stack's planes, if it does not say.")
+@click.option("--mpp", type=float, help="µm per pixel of a stack, if it does not say.")
 @click.option("--region", type=Numbers("Y,X,H,W", int), help="Part of a stack, in pixels.")
+@click.option(
+    "--fields",
+    type=click.IntRange(min=1),
+    help="Fields of 512 × 512 pixels of a stack that are looked at; 20 of a slide by default.",
+)
 @click.option("--truth", type=int, metavar="N", help="Plane of a stack that is in focus; by default the sharpest.")
 @click.option(
     "--pair", "pairs", multiple=True, type=Numbers("A,B", int), help="Shots of a stack; again for more, else all pairs."
@@ -76,14 +86,15 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for scores, table and pictures.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the table.")
 def command(
-    source: Path, methods: tuple[str, ...], checkpoint: str | None, profile: str | None, output: Path | None,
+    source: str, methods: tuple[str, ...], checkpoint: str | None, profile: str | None, output: Path | None,
     quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Measure methods against the truth, beside both shots and their mean.
 
-    FOLDER is a real focal stack, one image a plane: its sharpest plane is the truth of all pairs of planes around it.
-    MANIFEST is a table of in-focus images with columns file, group, mpp and split: shots are simulated of them. With
-    --output, an interrupted evaluation is continued by the same command.
+    STACK is a real focal stack: a folder with one image a plane, or a slide of at least three planes, which is divided
+    into fields. The sharpest plane is the truth of all pairs of planes around it. Planes are numbered from the lowest.
+    MANIFEST is a table (.csv) of in-focus images with columns file, group, mpp and split: shots are simulated of them.
+    With --output, an interrupted evaluation of a manifest is continued by the same command.
     """
     from rich.console import Console
 
@@ -103,7 +114,7 @@ def command(
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
     with ConsoleProgress(console, quiet) as progress:
-        measure = _stack if source.is_dir() else _simulated
+        measure = _simulated if source.lower().endswith(".csv") else _stack
         text, table = measure(source, specs, output, progress, options)
     click.echo(text)
     if output is not None:
@@ -112,35 +123,38 @@ def command(
 
 
 def _stack(
-    folder: Path, specs: list[MethodSpec], output: Path | None, progress: ConsoleProgress, options: dict[str, Any]
+    path: str, specs: list[MethodSpec], output: Path | None, progress: ConsoleProgress, options: dict[str, Any]
 ) -> tuple[str, DataFrame]:
+    from pandas import concat
+
     from wsi_refocus.evaluation.measuring import measure_stack
     from wsi_refocus.evaluation.pictures import draw_sheet
-    from wsi_refocus.evaluation.stack import cases_of_stack, read_stack
-    from wsi_refocus.evaluation.table import by_case
-    from wsi_refocus.geometry import Region
+    from wsi_refocus.evaluation.stack import cases_of_stack, fields_in_focus
+    from wsi_refocus.evaluation.table import by_case, by_distance
 
-    z_step_um, mpp = assumed("z-step", options["z_step_um"], 0.5), assumed("mpp", options["mpp"], 0.25)
-    region = None if options["region"] is None else Region(*options["region"])
-    cases = cases_of_stack(read_stack(folder, region), z_step_um, mpp, options["truth"], options["pairs"])
-    progress.start("evaluate", len(cases), "cases")
-    table = measure_stack(cases, specs, progress.advance)
-    progress.stop()
+    tables: list[DataFrame] = []
+    shown: list[Case] = []
+    with opened(path, options["z_step_um"], options["mpp"]) as stack:
+        regions = regions_of(stack, options["region"], options["fields"], FIELDS)
+        z_um, mpp = scale_of(stack)
+        if len(regions) > 1:
+            progress.start("evaluate", len(regions), "fields")
+        for field in fields_in_focus(stack, regions, options["truth"], options["pairs"]):
+            cases = cases_of_stack(field.planes, z_um, mpp, field.truth, field.pairs, field.name)
+            if len(regions) == 1:
+                progress.start("evaluate", len(cases), "cases")
+            tables.append(measure_stack(cases, specs, progress.advance if len(regions) == 1 else lambda _: None))
+            progress.advance(int(len(regions) > 1))
+            shown += cases[: 3 if len(regions) == 1 else 1] if len(shown) < 3 else []
+        progress.stop()
+    table = concat(tables, ignore_index=True)
     if output is not None:
-        draw_sheet(cases[:3], specs, output / "sheet.png")
-    return by_case(table), table
-
-
-def assumed(name: str, given: float | None, otherwise: float) -> float:
-    """What was given for a stack, or a guess that is named."""
-    if given is not None:
-        return given
-    click.echo(f"the {name} of the stack is not given; {otherwise:g} µm is assumed (--{name})", err=True)
-    return otherwise
+        draw_sheet(shown, specs, output / "sheet.png")
+    return by_case(table) if len(regions) == 1 else by_distance(table), table
 
 
 def _simulated(
-    manifest: Path, specs: list[MethodSpec], output: Path | None, progress: ConsoleProgress, options: dict[str, Any]
+    path: str, specs: list[MethodSpec], output: Path | None, progress: ConsoleProgress, options: dict[str, Any]
 ) -> tuple[str, DataFrame]:
     from pandas import concat
 
@@ -150,7 +164,7 @@ def _simulated(
     from wsi_refocus.evaluation.table import by_drift, by_grid, by_method
     from wsi_refocus.training.manifest import read_manifest
 
-    entries = entries_of(read_manifest(manifest), options["split"])
+    entries = entries_of(read_manifest(Path(path)), options["split"])
     journal = None if output is None else output / "journal.jsonl"
     offsets = _offsets(options)
     tables = []

@@ -39,6 +39,8 @@ class Case:
         How far apart the shots are, and the size of a pixel.
     drift_um : float
         δ: how high the section lies above the middle of the shots, in µm.
+    steps : tuple of int or None
+        How many planes below and above the truth the shots lie, if they are of a focal stack.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Case:
     truth: Pixels
     shots: ShotGeometry
     drift_um: float
+    steps: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ def as_columns(scores: dict[str, Score]) -> dict[str, float]:
     return {f"{key} {name}": value for name, each in scores.items() for key, value in asdict(each).items()}
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)  # a long stack has as many distances of shots as planes
 def _ready(spec: MethodSpec) -> Method:
     return make_method(spec)
 

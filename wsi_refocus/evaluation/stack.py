@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from wsi_refocus.errors import SlideError, UsageError
 from wsi_refocus.evaluation.case import Case
 from wsi_refocus.geometry import Region
 from wsi_refocus.methods import ShotGeometry
-from wsi_refocus.pairing.registration import estimate_shift
-from wsi_refocus.quality.focus import brenner_gradient
+from wsi_refocus.pairing.stack_fields import AT_THE_END, focus_of, matched, sharpest
+from wsi_refocus.slide.focal_stack import FocalStack, even_heights
+from wsi_refocus.slide.plane_folder import PlaneFolder
+
+logger = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
+Pairs = Sequence[tuple[int, int]]
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
-_FARTHEST_PX = 16.0
-_WORTH_MOVING_PX = 0.15
+
+@dataclass(frozen=True, slots=True)
+class StackField:
+    """One field of a stack.
+
+    Attributes
+    ----------
+    name : str
+        Where it lies; empty if it is the only one.
+    planes : list of ndarray of uint8, shape (height, width, 3)
+        From the lowest to the highest.
+    truth : int
+        Index of the plane in focus.
+    pairs : sequence of tuple of int
+        Indices of the shots that were named and lie around it.
+    """
+
+    name: str
+    planes: list[Pixels]
+    truth: int
+    pairs: Pairs
 
 
 def read_stack(folder: str | Path, region: Region | None = None) -> list[Pixels]:
@@ -45,31 +69,73 @@ def read_stack(folder: str | Path, region: Region | None = None) -> list[Pixels]
     UsageError
         If the region does not lie within them.
     """
-    paths = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in _SUFFIXES)
-    if len(paths) < 3:
-        raise SlideError(f"{folder}: holds {len(paths)} images; a focal stack is a folder of at least three")
-    planes = []
-    for path in paths:
-        try:
-            planes.append(np.asarray(Image.open(path).convert("RGB")))
-        except (OSError, ValueError) as error:
-            raise SlideError(f"{path}: cannot be read as an image ({error}); take it out of the folder") from None
-    if len({plane.shape for plane in planes}) > 1:
-        raise SlideError(f"{folder}: its images differ in size; give the planes of one field")
-    if region is None:
-        return planes
-    height, width = planes[0].shape[:2]
-    if region.y + region.height > height or region.x + region.width > width:
-        raise UsageError(f"{folder}: the region reaches beyond the images of {height} × {width} pixels")
-    return [plane[region.slices] for plane in planes]
+    with PlaneFolder(folder) as source:
+        part = Region.whole(source.info.size) if region is None else region
+        return [source.read_region(plane.index, 0, part) for plane in source.info.planes]
+
+
+def fields_in_focus(
+    stack: FocalStack, regions: Sequence[Region], truth: int | None = None, pairs: Pairs = ()
+) -> Iterator[StackField]:
+    """Read the fields of a stack one by one, each with its own plane in focus.
+
+    Of several fields, those are left out whose focus is not in the stack or cannot be told, or that no named pair
+    lies around; how many is logged after the last one. An only field is given as it is.
+
+    Parameters
+    ----------
+    stack
+        The stack.
+    regions
+        The fields.
+    truth
+        Index of the plane in focus, of all fields; None for that of the largest Brenner gradient of each.
+    pairs
+        Indices of the shots; none for every pair.
+
+    Raises
+    ------
+    SlideError
+        If every field is left out, or the sharpest plane of an only one is the first or last.
+    UsageError
+        If a named plane does not exist.
+    """
+    named = [*(index for pair in pairs for index in pair), *([] if truth is None else [truth])]
+    _check_named(len(stack.order) - 1, named)
+    left_out: Counter[str] = Counter()
+    for region in regions:
+        planes = stack.read(region)
+        focus, why_not = focus_of(planes) if truth is None else (truth, "")
+        if len(regions) == 1:
+            if why_not == AT_THE_END:
+                raise SlideError(
+                    f"{stack.name}: plane {focus}, the sharpest, is at the end of the stack; a stack through focus is "
+                    "needed, or name a --truth inside it"
+                )
+            yield StackField("", planes, focus, pairs)
+            return
+        around = [(low, high) for low, high in pairs if low < focus < high]
+        if pairs and not around:
+            why_not = why_not or "sharpest in a plane that no named pair lies around"
+        if why_not:
+            left_out[why_not] += 1
+        else:
+            yield StackField(f"field {region.y},{region.x}", planes, focus, around)
+    told = "; ".join(f"{count} {why}" for why, count in left_out.items())
+    if left_out.total() == len(regions):
+        raise SlideError(f"{stack.name}: none of its {len(regions)} fields can be used ({told}); give a stack through "
+                         "focus, or name another --region")  # fmt: skip
+    if left_out:
+        logger.info("%s: %d of %d fields are left out: %s", stack.name, left_out.total(), len(regions), told)
 
 
 def cases_of_stack(
     planes: Sequence[Pixels],
-    z_step_um: float,
+    z_um: float | Sequence[float],
     mpp: float,
     truth: int | None = None,
-    pairs: Sequence[tuple[int, int]] = (),
+    pairs: Pairs = (),
+    field: str = "",
 ) -> list[Case]:
     """Make cases of a stack: one plane is the truth, and planes on both sides of it are shots.
 
@@ -77,14 +143,16 @@ def cases_of_stack(
     ----------
     planes
         The stack, shape (height, width, 3) each.
-    z_step_um
-        Distance of two planes in µm of stage travel.
+    z_um
+        Distance of two planes in µm of stage travel, or the height of each, rising.
     mpp
         µm per pixel.
     truth
         Index of the plane in focus; None for that of the largest Brenner gradient.
     pairs
         Indices of the shots; none for every pair.
+    field
+        What the cases are named after, if the stack has several fields.
 
     Returns
     -------
@@ -102,33 +170,28 @@ def cases_of_stack(
         truth = sharpest(planes)
     _check(len(planes) - 1, truth, pairs)
     pairs = pairs or [(low, high) for low in range(truth) for high in range(truth + 1, len(planes))]
-    matched = {index: _matched(planes[index], planes[truth]) for pair in pairs for index in pair}
+    heights = even_heights(len(planes), z_um) if isinstance(z_um, float | int) else tuple(z_um)
+    moved = {index: matched(planes[index], planes[truth]) for index in {index for pair in pairs for index in pair}}
     cases = []
     for low, high in sorted(pairs, key=lambda pair: (pair[1] - pair[0], pair)):
-        middle = (low + high) / 2
+        middle = (heights[low] + heights[high]) / 2
         cases.append(
             Case(
-                name=f"planes {low}, {high}",
-                first=matched[low],
-                second=matched[high],
+                name=f"{field}: planes {low}, {high}" if field else f"planes {low}, {high}",
+                first=moved[low],
+                second=moved[high],
                 truth=planes[truth],
-                shots=ShotGeometry((high - low) / 2 * z_step_um, mpp),
-                drift_um=(truth - middle) * z_step_um,
+                shots=ShotGeometry(round((heights[high] - heights[low]) / 2, 6), mpp),
+                drift_um=heights[truth] - middle,
+                steps=(truth - low, high - truth),
             )
         )
     return cases
 
 
-def sharpest(planes: Sequence[Pixels]) -> int:
-    """Index of the plane of the largest Brenner gradient."""
-    return int(np.argmax([brenner_gradient(plane) for plane in planes]))
-
-
-def _check(last: int, truth: int, pairs: Sequence[tuple[int, int]]) -> None:
+def _check(last: int, truth: int, pairs: Pairs) -> None:
     """Refuse planes that do not exist, a truth at the end of the stack, and pairs that are not around it."""
-    for index in {truth, *(index for pair in pairs for index in pair)}:
-        if not 0 <= index <= last:
-            raise UsageError(f"there is no plane {index} in the stack; its planes are 0 to {last}")
+    _check_named(last, [truth, *(index for pair in pairs for index in pair)])
     if truth in (0, last):
         raise SlideError(f"plane {truth}, the sharpest, is at the end of the stack; a stack through focus is needed")
     for low, high in pairs:
@@ -136,15 +199,7 @@ def _check(last: int, truth: int, pairs: Sequence[tuple[int, int]]) -> None:
             raise UsageError(f"planes {low} and {high} do not lie on both sides of plane {truth}, the truth")
 
 
-def _matched(shot: Pixels, truth: Pixels) -> Pixels:
-    """Shot moved onto the truth, with the mean of each of its channels."""
-    from scipy.ndimage import shift
-
-    estimate = estimate_shift(truth, shot, _FARTHEST_PX)
-    if np.isfinite(estimate.error_px) and max(abs(estimate.dy), abs(estimate.dx)) > _WORTH_MOVING_PX:
-        moved = shift(shot.astype(np.float32), (-estimate.dy, -estimate.dx, 0), order=3, mode="mirror")
-    else:
-        moved = shot.astype(np.float32)
-    gain = truth.mean(axis=(0, 1)) / np.maximum(moved.mean(axis=(0, 1)), 1)
-    pixels: Pixels = np.clip(moved * gain + 0.5, 0, 255).astype(np.uint8)
-    return pixels
+def _check_named(last: int, named: Sequence[int]) -> None:
+    for index in named:
+        if not 0 <= index <= last:
+            raise UsageError(f"there is no plane {index} in the stack; its planes are 0 to {last}")

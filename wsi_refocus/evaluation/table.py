@@ -26,6 +26,8 @@ def row_of(case: Case, scores: Mapping[str, Score]) -> dict[str, float | str]:
         "offset_um": case.shots.offset_um,
         "drift_um": case.drift_um,
     }
+    if case.steps is not None:
+        known |= {"nearer_planes": min(case.steps), "farther_planes": max(case.steps)}
     return known | as_columns(dict(scores))
 
 
@@ -36,6 +38,26 @@ def by_case(table: pd.DataFrame) -> str:
     for _, row in table.iterrows():
         lines.append(_line([row["case"], *(f"{row[f'psnr {name}']:.2f}" for name in names)]))
     lines.append(_line(["average", *(f"{table[f'psnr {name}'].mean():.2f}" for name in names)]))
+    return "\n".join(lines)
+
+
+def by_distance(table: pd.DataFrame) -> str:
+    """Markdown: the average PSNR over the fields of a stack, by how many planes the shots lie from the truth.
+
+    First by the distance of the nearer shot alone, then by those of both; in parentheses the number of cases.
+    """
+    names = names_of(table)
+    lines = [_line(["PSNR, dB, by planes from the truth", *names]), _line(["---"] * (len(names) + 1))]
+
+    def add(label: str, part: pd.DataFrame) -> None:
+        means = (f"{part[f'psnr {name}'].mean():.2f}" for name in names)
+        lines.append(_line([f"{label} ({len(part)})", *means]))
+
+    for nearer, part in table.groupby("nearer_planes"):
+        add(f"nearer shot {nearer}", part)
+    for _, part in table.groupby(["nearer_planes", "farther_planes"]):
+        add(f"{part['nearer_planes'].iloc[0]} and {part['farther_planes'].iloc[0]}", part)
+    add("all", table)
     return "\n".join(lines)
 
 

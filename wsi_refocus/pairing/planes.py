@@ -19,7 +19,8 @@ DEFAULT_DEFOCUS_OFFSET_UM = 0.75
 """ΔD in µm: with drifts of δ ~ N(0, 1 µm) it gives better results than 0.5 and 1 µm."""
 FOCUS_WINDOWS = 12
 """Tissue windows, spread over the slide, that the initial focal plane is found on."""
-_MIN_TISSUE = 0.3
+MIN_TISSUE = 0.3
+"""Share of tissue from which a window is worth looking at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def initial_focus(source: SlideSource, tissue: TissueMask) -> tuple[int, str]:
     """
     grid = CellGrid(source.info.size)
     cells = {grid.region(cell): tissue.fraction(grid.region(cell)) for cell in grid}
-    with_tissue = [region for region, fraction in cells.items() if fraction >= _MIN_TISSUE]
+    with_tissue = [region for region, fraction in cells.items() if fraction >= MIN_TISSUE]
     windows = spread(with_tissue or list(cells), FOCUS_WINDOWS)
     totals = np.zeros(len(source.info.planes))
     for window in windows:

@@ -146,6 +146,11 @@ def require_mpp(info: SlideInfo) -> tuple[float, float]:
     return info.mpp
 
 
+def has_zarr_documents(folder: Path) -> bool:
+    """Whether a folder holds the metadata of a Zarr group."""
+    return any((folder / name).is_file() for name in _ZARR_DOCUMENTS)
+
+
 def _open(spec: SlideSpec) -> SlideReader:
     if not 1 <= len(spec.paths) <= 2:
         raise UsageError(f"a slide is one file or two of one plane each, not {len(spec.paths)}")
@@ -208,7 +213,7 @@ def _is_store(path: str) -> bool:
     folder = Path(path)
     if not folder.is_dir():
         return False
-    if not any((folder / name).is_file() for name in _ZARR_DOCUMENTS):
+    if not has_zarr_documents(folder):
         raise SlideError(
             f"{path}: is a folder without OME-Zarr metadata; name a slide file, or the folder that holds zarr.json "
             "or .zattrs"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from wsi_refocus.errors import UsageError
 from wsi_refocus.network.dual_plane import Guesses
-from wsi_refocus.training.stacks import Field, fields_of_stack, write_fields
+from wsi_refocus.training.stacks import Field, by_chance, fields_of_stack, write_fields
 
 MPP = 0.345
 """µm per pixel: 20×, camera pixels binned 2 × 2."""
@@ -71,7 +71,7 @@ def import_jiang(
             progress(1)
 
     about = {"source": "Jiang et al. 2018, figshare 5936881", "mpp": MPP, "offset_um": offset_um, "tiles": len(tiles)}
-    return write_fields(fields(), folder, guesses, VALIDATION_SHARE, about, seed)
+    return write_fields(by_chance(fields(), VALIDATION_SHARE, seed), folder, guesses, about)
 
 
 def find_tiles(source: Path) -> dict[str, dict[int, Path]]:

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from wsi_refocus.errors import UsageError
+from wsi_refocus.errors import OutputError, UsageError
 from wsi_refocus.methods import ShotGeometry, bank_for
 from wsi_refocus.network.dual_plane import Guesses
-from wsi_refocus.quality.focus import brenner_gradient
+from wsi_refocus.pairing.stack_fields import matched, sharpest
 from wsi_refocus.training.fields import CHUNK, FIELD, Bytes, Fields, candidates_of, load_file, save_file
 
 ABOUT = "about.json"
@@ -44,46 +44,79 @@ def fields_of_stack(
     guesses
         What the bank of inversions assumes.
     """
-    heights = np.asarray(z_um, float)
-    step = float(np.diff(heights).mean())
     for y in range(0, planes.shape[1] - FIELD + 1, FIELD):
         for x in range(0, planes.shape[2] - FIELD + 1, FIELD):
             square = planes[:, y : y + FIELD, x : x + FIELD]
-            truth = int(np.argmax([brenner_gradient(plane) for plane in square]))
-            wanted = [heights[truth] - offset_um - drift_um, heights[truth] + offset_um - drift_um]
-            low, high = (int(np.argmin(np.abs(heights - each))) for each in wanted)
-            if low == high or max(abs(heights[low] - wanted[0]), abs(heights[high] - wanted[1])) > 0.51 * step:
-                continue
-            shots = ShotGeometry(float(heights[high] - heights[low]) / 2, mpp)
-            candidates = candidates_of(square[low], square[high], bank_for(shots, guesses))
-            drift = heights[truth] - (heights[low] + heights[high]) / 2
-            yield np.stack([square[low], square[high], square[truth], square[truth]]), candidates, np.array(drift)
+            field = field_of(square, sharpest(square), z_um, mpp, offset_um, drift_um, guesses)
+            if field is not None:
+                yield field
+
+
+def field_of(
+    square: Sequence[Bytes] | Bytes,
+    truth: int,
+    z_um: Sequence[float],
+    mpp: float,
+    offset_um: float,
+    drift_um: float,
+    guesses: Guesses,
+    margin: int = 0,
+) -> Field | None:
+    """Make a field of one square of a stack.
+
+    Parameters
+    ----------
+    square
+        Its planes, shape (`FIELD` + 2 margins, `FIELD` + 2 margins, 3) each, lowest first.
+    truth
+        Index of the plane in focus.
+    z_um, mpp, offset_um, drift_um, guesses
+        As for `fields_of_stack`.
+    margin
+        Pixels a side that are cut off after the shots were moved onto the truth and matched to its brightness; with 0
+        they are taken as they are.
+
+    Returns
+    -------
+    tuple or None
+        Shots, candidates and drift; None if the shots would lie beyond the stack.
+    """
+    heights = np.asarray(z_um, float)
+    step = float(np.diff(heights).mean())
+    wanted = [heights[truth] - offset_um - drift_um, heights[truth] + offset_um - drift_um]
+    low, high = (int(np.argmin(np.abs(heights - each))) for each in wanted)
+    if low == high or max(abs(heights[low] - wanted[0]), abs(heights[high] - wanted[1])) > 0.51 * step:
+        return None
+    taken = [square[low], square[high], square[truth]]
+    if margin:
+        inner = (slice(margin, -margin), slice(margin, -margin))
+        taken = [(shot if shot is taken[2] else matched(shot, taken[2]))[inner] for shot in taken]
+    shots = ShotGeometry(float(heights[high] - heights[low]) / 2, mpp)
+    candidates = candidates_of(taken[0], taken[1], bank_for(shots, guesses))
+    drift = heights[truth] - (heights[low] + heights[high]) / 2
+    return np.stack([*taken, taken[2]]), candidates, np.array(drift)
 
 
 def write_fields(
-    fields: Iterable[Field],
+    fields: Iterable[tuple[str, Field]],
     folder: Path,
     guesses: Guesses,
-    validation_share: float,
     about: dict[str, Any],
-    seed: int = 0,
 ) -> tuple[int, int]:
     """Write fields for training into a folder, some of them for validation.
+
+    What an earlier import wrote there is replaced.
 
     Parameters
     ----------
     fields
-        Shots, candidates and drift of each.
+        Part of `PARTS`, and shots, candidates and drift of each.
     folder
         Folder to write; made if it is not there.
     guesses
         What their candidates were made with.
-    validation_share
-        Share that is validated on, drawn field by field.
     about
         What else is to be known of them.
-    seed
-        Seed of the draw.
 
     Returns
     -------
@@ -94,8 +127,27 @@ def write_fields(
     ------
     UsageError
         If either part would be empty.
+    OutputError
+        If the folder cannot be written.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ABOUT).unlink(missing_ok=True)  # or an import that breaks off would pass for the one before it
+        return _written(fields, folder, guesses, about)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error}); choose another output") from None
+
+
+def by_chance(fields: Iterable[Field], validation_share: float, seed: int) -> Iterator[tuple[str, Field]]:
+    """Assign each field to a part of `PARTS`; to validation with the probability of this share."""
     generator = np.random.default_rng(seed)
+    for field in fields:
+        yield PARTS[int(generator.random() < validation_share)], field
+
+
+def _written(
+    fields: Iterable[tuple[str, Field]], folder: Path, guesses: Guesses, about: dict[str, Any]
+) -> tuple[int, int]:
     waiting: dict[str, list[Field]] = {part: [] for part in PARTS}
     files, counts = dict.fromkeys(PARTS, 0), dict.fromkeys(PARTS, 0)
 
@@ -104,8 +156,7 @@ def write_fields(
         files[part] += 1
         waiting[part] = []
 
-    for field in fields:
-        part = PARTS[int(generator.random() < validation_share)]
+    for part, field in fields:
         waiting[part].append(field)
         counts[part] += 1
         if len(waiting[part]) == CHUNK:
