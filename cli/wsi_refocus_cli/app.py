@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +12,9 @@ import click
 
 from wsi_refocus import __version__
 from wsi_refocus.errors import RefocusError
+
+# threads of torch that wait for others must not burn cores that other processes need; read when torch is imported
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 INTERRUPTED = 130
 

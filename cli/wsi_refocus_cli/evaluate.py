@@ -21,18 +21,28 @@ FIELDS = 20
 """Fields of a slide that are looked at by default."""
 
 
+WITH_PROFILE = ("tsva-lite", "joint", "wiener", "richardson_lucy")
+"""Methods that a profile of the scanner is handed to."""
+
+
 @click.command()
 @click.argument("source", metavar="MANIFEST|STACK")
 @click.option(
     "--method",
     "methods",
     multiple=True,
-    default=("joint", "tsva"),
+    default=("joint", "tsva-lite"),
     show_default=True,
     help="Method to measure; give it again for another.",
 )
-@click.option("--checkpoint", help="Checkpoint of the method tsva; the bundled one by default.")
-@click.option("--profile", help="Profile of the scanner, for the methods joint and tsva.")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    metavar="METHOD=FILE",
+    help="Weights of a method; again for more. The bundled ones by default.",
+)
+@click.option("--profile", help="Profile of the scanner, for methods that use one.")
 @click.option("--z-step", "z_step_um", type=float, help="Distance in µm of a stack's planes, if it does not say.")
 @click.option("--mpp", type=float, help="µm per pixel of a stack, if it does not say.")
 @click.option("--region", type=Numbers("Y,X,H,W", int), help="Part of a stack, in pixels.")
@@ -86,7 +96,7 @@ FIELDS = 20
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for scores, table and pictures.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the table.")
 def command(
-    source: str, methods: tuple[str, ...], checkpoint: str | None, profile: str | None, output: Path | None,
+    source: str, methods: tuple[str, ...], checkpoints: tuple[str, ...], profile: str | None, output: Path | None,
     quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Measure methods against the truth, beside both shots and their mean.
@@ -101,11 +111,12 @@ def command(
     from wsi_refocus.methods import MethodSpec
     from wsi_refocus_cli.console import ConsoleProgress, set_up_logging
 
+    weights = _by_method(checkpoints, methods)
     specs = [
         MethodSpec(
             name,
-            checkpoint=checkpoint if name == "tsva" else None,
-            profile=profile if name in ("tsva", "joint", "wiener", "richardson_lucy") else None,
+            checkpoint=weights.get(name),
+            profile=profile if name in WITH_PROFILE else None,
         )
         for name in dict.fromkeys(methods)
     ]
@@ -120,6 +131,15 @@ def command(
     if output is not None:
         (output / "table.md").write_text(text + "\n", encoding="utf-8")
         table.to_csv(output / "scores.csv", index=False)
+
+
+def _by_method(checkpoints: tuple[str, ...], methods: tuple[str, ...]) -> dict[str, str]:
+    """Checkpoints by the methods that they are for."""
+    pairs = [each.partition("=") for each in checkpoints]
+    for method, _, path in pairs:
+        if not path or method not in methods:
+            raise click.BadParameter(f"{method!r} is not METHOD=FILE with one of the methods {', '.join(methods)}")
+    return {method: path for method, _, path in pairs}
 
 
 def _stack(

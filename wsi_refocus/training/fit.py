@@ -69,7 +69,6 @@ def fit(
         If the loss is no longer a number; the state of the last validation is kept.
     """
     torch.manual_seed(settings.seed)
-    torch.set_num_threads(settings.threads)
     device = torch.device(resolve_device(settings.device))
     network = start_network(settings).to(device)
     folder = Path(settings.output)
@@ -117,6 +116,7 @@ def fit_to_fields(
     resumed: Callable[[int], None] = lambda _: None,
 ) -> nn.Module:
     """The loop itself: train a network on fields that lie on disk; as `fit`."""
+    torch.set_num_threads(settings.threads)
     folder = Path(settings.output)
     average = copy.deepcopy(network).eval()
     network.train()
