@@ -80,6 +80,12 @@ def test_lite_network_is_saved_and_loaded(tmp_path):
     assert torch.equal(loaded(*shots, candidates), network(*shots, candidates))
 
 
+def test_others_may_read_what_is_written(checkpoint):
+    plain = checkpoint.with_name("plain")
+    plain.touch()
+    assert checkpoint.stat().st_mode == plain.stat().st_mode
+
+
 def test_header_and_card_tell_what_is_in_the_file(checkpoint):
     info = read_checkpoint_info(checkpoint)
     assert (info.architecture, info.config["width"], info.card) == ("tsva", 4, CARD)

@@ -153,6 +153,17 @@ def test_fields_are_simulated_once(manifest: Path, tmp_path: Path) -> None:
     assert others[0].candidates.shape[1] == 1
 
 
+def test_the_control_simulates_no_phase(manifest: Path, tmp_path: Path) -> None:
+    """By eq. 1 the mean of a field is that of its truth, whichever side of focus it is seen from."""
+    train, _ = training_entries(read_manifest(manifest), 0.3)
+    spread = []
+    for simulation in ("planar", "full"):
+        files = fields.simulated_fields(train, tmp_path, 4, Guesses((0.0,)), 7, 0, simulation)
+        means = np.concatenate([file.shots for file in files]).astype(float).mean(axis=(2, 3, 4))
+        spread.append(np.ptp(means, axis=1).max())
+    assert spread[0] < 1.5 < spread[1]
+
+
 def test_a_loss_that_is_no_number_ends_the_training_and_keeps_what_was_learned(
     manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from wsi_refocus.errors import UsageError
 from wsi_refocus.evaluation.case import Case
 from wsi_refocus.methods import ShotGeometry
-from wsi_refocus.optics.scanner import Acquisition, TwoShots, draw_acquisition, scan
+from wsi_refocus.optics.scanner import PLANAR, TwoShots, draw_acquisition, scan
 from wsi_refocus.optics.specimen import draw_section, faded, specimen_of
 from wsi_refocus.training.manifest import Entry, random_part
 
@@ -109,7 +109,7 @@ def _shots(entry: Entry, simulation: str, offset: float, drift: float, generator
     part = random_part(entry.read(), FIELD + 2 * MARGIN, generator)
     if simulation == "planar":
         specimen = specimen_of(part, 0.0, 0.0)
-        acquisition = Acquisition(model="incoherent", electrons=np.inf, read_noise=1.0)
+        acquisition = PLANAR
     else:
         specimen = draw_section(part, entry.mpp, generator)
         acquisition = draw_acquisition(generator)

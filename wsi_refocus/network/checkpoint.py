@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from wsi_refocus.errors import CheckpointError, OutputError
@@ -82,7 +82,7 @@ def save_checkpoint(path: str | Path, network: nn.Module, card: ModelCard) -> Pa
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     partial = path.with_suffix(".partial")
     try:
-        save_file(weights, partial, {_HEADER_KEY: json.dumps(header)})
+        partial.write_bytes(save(weights, {_HEADER_KEY: json.dumps(header)}))  # save_file would keep it from others
         facts = {
             "Architecture": f"{architecture} {json.dumps(config)}",
             "Parameters": f"{sum(p.numel() for p in network.parameters()):,}",

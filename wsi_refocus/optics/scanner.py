@@ -85,6 +85,10 @@ class Acquisition:
     seed: int = 0
 
 
+PLANAR = Acquisition(model="incoherent", electrons=np.inf, read_noise=1.0)
+"""The paper's simulation: eq. 1 for a flat section without phase, and one grey level of noise."""
+
+
 @dataclass(frozen=True, slots=True)
 class TwoShots:
     """A simulated acquisition and its truth.

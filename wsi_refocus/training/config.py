@@ -56,6 +56,8 @@ class TrainingSettings(BaseModel):
         Validations without a better one after which training ends early; 0 for never.
     exchange : bool
         Whether the planes and the colours of a patch may be exchanged.
+    simulation : str
+        ``full``: a scanner with phase; ``planar``: a control, the paper's eq. 1 and a grey level of noise.
     fields : int
         Simulated fields that patches are cut from.
     validation_fields : int
@@ -91,6 +93,7 @@ class TrainingSettings(BaseModel):
     every: Annotated[int, Field(ge=1)] = 500
     patience: Annotated[int, Field(ge=0)] = 0
     exchange: bool = True
+    simulation: Literal["full", "planar"] = "full"
     fields: Annotated[int, Field(ge=1)] = 4000
     validation_fields: Annotated[int, Field(ge=1)] = 75
     workers: Annotated[int, Field(ge=0)] = 1

@@ -20,8 +20,8 @@ from wsi_refocus.methods import ShotGeometry, bank_for
 from wsi_refocus.network.dual_plane import DualPlaneFilters, Guesses
 from wsi_refocus.optics.autofocus import sharpest_height
 from wsi_refocus.optics.inversion import RADIUS
-from wsi_refocus.optics.scanner import draw_acquisition, scan, views_of
-from wsi_refocus.optics.specimen import Specimen, draw_lenses, draw_section, draw_smear, faded
+from wsi_refocus.optics.scanner import PLANAR, TwoShots, draw_acquisition, scan, views_of
+from wsi_refocus.optics.specimen import Specimen, draw_lenses, draw_section, draw_smear, faded, specimen_of
 from wsi_refocus.training.manifest import Entry, random_part
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,13 @@ class Fields:
 
 
 def simulated_fields(
-    entries: Sequence[Entry], folder: Path, count: int, guesses: Guesses, seed: int, processes: int
+    entries: Sequence[Entry],
+    folder: Path,
+    count: int,
+    guesses: Guesses,
+    seed: int,
+    processes: int,
+    simulation: str = "full",
 ) -> list[Fields]:
     """Simulate fields into a folder, or take those that are there.
 
@@ -84,14 +90,24 @@ def simulated_fields(
         Seed; every file has its own, so that an interruption changes nothing.
     processes
         How many simulate at once; 0 for this one alone.
+    simulation
+        ``full``, or ``planar``: a control, the paper's eq. 1 (`PLANAR`).
     """
     size = min(count, CHUNK)
-    folder = folder / _digest(entries, guesses, seed, size)
+    folder = folder / _digest(entries, guesses, seed, size, simulation)
     folder.mkdir(parents=True, exist_ok=True)
     numbers = range(-(-count // size))
     missing = [number for number in numbers if not _paths(folder, number)[-1].exists()]
     logger.info("%s: %d of %d files of %d fields are to be simulated", folder, len(missing), len(numbers), size)
-    jobs = (repeat(list(entries)), repeat(folder), missing, repeat(size), repeat(guesses), repeat(seed))
+    jobs = (
+        repeat(list(entries)),
+        repeat(folder),
+        missing,
+        repeat(size),
+        repeat(guesses),
+        repeat(seed),
+        repeat(simulation),
+    )
     if processes and missing:
         with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
             list(pool.map(_make_file, *jobs))
@@ -114,9 +130,9 @@ def save_file(folder: Path, number: int, made: Sequence[tuple[Bytes, Bytes, NDAr
         temporary.replace(path)
 
 
-def _digest(entries: Sequence[Entry], guesses: Guesses, seed: int, size: int) -> str:
+def _digest(entries: Sequence[Entry], guesses: Guesses, seed: int, size: int, simulation: str) -> str:
     """Name for all that decides what fields look like, so that no stale ones are taken."""
-    facts = repr(([(str(entry.path), entry.mpp) for entry in entries], guesses, seed, FIELD, size))
+    facts = repr(([(str(entry.path), entry.mpp) for entry in entries], guesses, seed, FIELD, size, simulation))
     return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
 
@@ -124,15 +140,35 @@ def _paths(folder: Path, number: int) -> list[Path]:
     return [folder / f"{number:04d}.{name}.npy" for name in ("shots", "candidates", "drift_um")]
 
 
-def _make_file(entries: list[Entry], folder: Path, number: int, size: int, guesses: Guesses, seed: int) -> None:
+def _make_file(
+    entries: list[Entry], folder: Path, number: int, size: int, guesses: Guesses, seed: int, simulation: str
+) -> None:
     torch.set_num_threads(1)
     generator = np.random.default_rng([seed, number])
-    save_file(folder, number, [_field(entries, guesses, generator) for _ in range(size)])
+    save_file(folder, number, [_field(entries, guesses, generator, simulation) for _ in range(size)])
 
 
 def _field(
-    entries: list[Entry], guesses: Guesses, generator: np.random.Generator
+    entries: list[Entry], guesses: Guesses, generator: np.random.Generator, simulation: str
 ) -> tuple[Bytes, Bytes, NDArray[np.float64]]:
+    scanned = _planar if simulation == "planar" else _scanned
+    shots, geometry, drift_um = scanned(entries, generator)
+    candidates = candidates_of(shots.first, shots.second, bank_for(geometry, guesses))
+    pixels = np.stack([shots.first, shots.second, shots.truth, shots.truth_of_second])
+    return pixels, candidates, np.array(drift_um)
+
+
+def _planar(entries: list[Entry], generator: np.random.Generator) -> tuple[TwoShots, ShotGeometry, float]:
+    """Scan by the paper's eq. 1."""
+    image, mpp = _image(entries, generator)
+    drawn = draw_acquisition(generator)
+    acquisition = replace(PLANAR, defocus_offset_um=drawn.defocus_offset_um, drift_um=drawn.drift_um)
+    shots = scan(faded(specimen_of(image, 0.0, 0.0), _FADE), mpp, acquisition, generator, MARGIN)
+    return shots, ShotGeometry(acquisition.defocus_offset_um, mpp), acquisition.drift_um
+
+
+def _scanned(entries: list[Entry], generator: np.random.Generator) -> tuple[TwoShots, ShotGeometry, float]:
+    """Scan of a section or a smear by a scanner whose every parameter is drawn."""
     smear = bool(generator.random() < SMEARS)
     specimen, mpp = _smear(generator) if smear else _section(entries, generator)
     acquisition = draw_acquisition(generator, smear=smear)
@@ -141,10 +177,7 @@ def _field(
         sharpest = sharpest_height(views_of(specimen, mpp, acquisition, _FEW_POINTS))
         acquisition = replace(acquisition, focus_um=sharpest * float(generator.random()))
     shots = scan(specimen, mpp, acquisition, generator, MARGIN)
-    filters = bank_for(ShotGeometry(acquisition.defocus_offset_um, mpp), guesses)
-    candidates = candidates_of(shots.first, shots.second, filters)
-    pixels = np.stack([shots.first, shots.second, shots.truth, shots.truth_of_second])
-    return pixels, candidates, np.array(acquisition.drift_um)
+    return shots, ShotGeometry(acquisition.defocus_offset_um, mpp), acquisition.drift_um
 
 
 def _smear(generator: np.random.Generator) -> tuple[Specimen, float]:
@@ -156,13 +189,18 @@ def _smear(generator: np.random.Generator) -> tuple[Specimen, float]:
 
 def _section(entries: list[Entry], generator: np.random.Generator) -> tuple[Specimen, float]:
     """Section made from an image, and its µm per pixel."""
+    part, mpp = _image(entries, generator)
+    return draw_section(part, mpp, generator), mpp
+
+
+def _image(entries: list[Entry], generator: np.random.Generator) -> tuple[Bytes, float]:
+    """Part of an image, some of them at larger pixels, and its µm per pixel."""
     edge = FIELD + 2 * MARGIN
     entry = entries[int(generator.integers(len(entries)))]
     image, mpp = entry.read(), entry.mpp
     if generator.random() < 0.6 and mpp < _COARSEST_MPP / 1.05:
         image, mpp = _coarser(image, mpp, generator.uniform(1, min(2, _COARSEST_MPP / mpp)), generator)
-    part = np.rot90(random_part(image, edge, generator), int(generator.integers(4)))
-    return draw_section(part, mpp, generator), mpp
+    return np.rot90(random_part(image, edge, generator), int(generator.integers(4))), mpp
 
 
 def _coarser(image: Bytes, mpp: float, factor: float, generator: np.random.Generator) -> tuple[Bytes, float]:

@@ -79,9 +79,11 @@ def fit(
         return fit_to_fields(network, *imported, settings, progress, resumed)
     train, held_out = training_entries(read_manifest(settings.manifest), settings.validation_share)
     folder.mkdir(parents=True, exist_ok=True)
-    fields = simulated_fields(train, folder / "fields", settings.fields, guesses, seed, workers)
+    fields = simulated_fields(train, folder / "fields", settings.fields, guesses, seed, workers, settings.simulation)
     count = settings.validation_fields
-    validation = simulated_fields(held_out, folder / "validation", count, guesses, seed + 1, workers)
+    validation = simulated_fields(
+        held_out, folder / "validation", count, guesses, seed + 1, workers, settings.simulation
+    )
     return fit_to_fields(network, fields, validation, settings, progress, resumed)
 
 
