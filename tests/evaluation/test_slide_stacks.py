@@ -142,7 +142,7 @@ def test_the_table_averages_over_fields() -> None:
     for name, steps, level in (("a", (1, 2), 30.0), ("b", (2, 1), 32.0), ("a", (2, 2), 20.0)):
         picture = np.zeros((4, 4, 3), np.uint8)
         case = Case(name, picture, picture, picture, ShotGeometry(0.5, 0.25), 0.0, steps)
-        rows.append(row_of(case, {each: Score(level, 1, 0, 0, 0, 1) for each in BASELINES}))
+        rows.append(row_of(case, {each: Score(level, 1, 0, 0, 0, 1, cells=20, true_cells=21) for each in BASELINES}))
     lines = by_distance(pd.DataFrame(rows)).splitlines()[2:]
     assert [line.split(" | ")[0].strip("| ") for line in lines] == [
         "nearer shot 1 (2)", "nearer shot 2 (1)", "1 and 2 (2)", "2 and 2 (1)", "all (3)",
