@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from wsi_refocus.errors import OutputError, SlideError, UsageError
 from wsi_refocus.geometry import Region
-from wsi_refocus.simulation.acquisition import SlideAcquisition
+from wsi_refocus.simulation.acquisition import Pass, SlideAcquisition
 from wsi_refocus.simulation.blocks import BLOCK, Pixels, simulated_block
 from wsi_refocus.slide.ome_tiff_writer import write_ome_tiff
 from wsi_refocus.slide.open import open_slide
@@ -79,28 +78,32 @@ def simulate_slide(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=files[0].absolute().parent)))
         taken = [*acquisition.passes, *([None] if truth is not None else [])]
         begin(len(taken) * len(_blocks(region)))
-        planes = [np.lib.format.open_memmap(folder / f"{number}.npy", "w+", np.uint8, (*region.size, 3))
-                  for number in range(len(taken))]  # fmt: skip
-        read = _reader(source, region)
-        for number, block in product(range(len(taken)), _blocks(region)):
-            place = (block.y, block.x, block.size)
-            planes[number][block.slices] = simulated_block(read, acquisition, taken[number], number, pixel, *place)
-            progress(1)
+        planes = _simulated(_reader(source, region), region, acquisition, taken, pixel, folder, progress)
         note = f"Simulated by wsi-refocus from {Path(slide).name}: {json.dumps(acquisition.record())}"
         heights = [each.z_um for each in acquisition.passes]
         write_ome_tiff(files[0], planes[: len(heights)], heights, pixel, quality=quality, description=note)
         if truth is not None:
             write_ome_tiff(files[2], planes[len(heights) :], [0.0], pixel, quality=quality, description=note)
-    corner = [region.y, region.x, region.height, region.width]
-    record = {
-        "source": Path(slide).name,
-        "mpp": pixel,
-        "region": corner,
-        **acquisition.record(),
-        "jpeg_quality": quality,
-    }
+    where = {"source": Path(slide).name, "mpp": pixel, "region": [region.y, region.x, *region.size]}
+    record = where | acquisition.record() | {"jpeg_quality": quality}
     record_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return record
+
+
+def _simulated(
+    read: Callable[[int, int, int, int], Pixels], region: Region, acquisition: SlideAcquisition,
+    taken: Sequence[Pass | None], mpp: float, folder: Path, progress: Callable[[int], None],
+) -> list[Pixels]:  # fmt: skip
+    """Planes mapped from files in a folder; one for every pass, and for None the truth."""
+    planes: list[Pixels] = []
+    for number, each in enumerate(taken):
+        plane = np.lib.format.open_memmap(folder / f"{number}.npy", "w+", np.uint8, (*region.size, 3))
+        for block in _blocks(region):
+            place = (block.y, block.x, block.size)
+            plane[block.slices] = simulated_block(read, acquisition, each, number, mpp, *place)
+            progress(1)
+        planes.append(plane)
+    return planes
 
 
 def _settled(source: SlideSource, name: str, region: Region | None, mpp: float | None) -> tuple[Region, float]:
