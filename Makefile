@@ -37,7 +37,7 @@ run: .venv/ready
 	$(BIN)/wsi-refocus run $(SAMPLE) --output $(RESULT) --reference sample_slides/cmu-1-truth.ome.tiff --overwrite
 
 test: .venv/ready-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=3 --dist=loadfile
 
 check: .venv/ready-dev
 	$(BIN)/ruff check
