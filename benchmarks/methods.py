@@ -1,4 +1,4 @@
-"""Seconds per megapixel of every method that needs no training, on one core, in turns within one process."""
+"""Seconds per megapixel of every method, on one core, in turns within one process."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from wsi_refocus.methods import MethodSpec, ShotGeometry, available, make_method
 
 EDGE = 1024
 RUNS = 3
-_LEARNED = ("unet", "burst")
-"""Without bundled weights."""
 
 
 def main() -> None:
     """Restore one field by every method in turns, and print medians of the processor's time."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     first, second = two_planes(tissue(EDGE, seed=1))
-    names = [name for name, _ in available() if name not in _LEARNED]
+    names = [name for name, _ in available()]
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(RUNS):
         for name in names:

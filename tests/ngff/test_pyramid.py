@@ -92,7 +92,5 @@ def test_memory_of_the_coarse_levels_does_not_grow_with_the_slide(tmp_path: Path
         write_coarse_levels(path, layout)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert (
-        peaks[1] < 1.5 * peaks[0]
-    )  # of a slide four times as large; what the interpreter keeps varies by a tenth of it
+    assert peaks[1] < 1.5 * peaks[0]  # of a slide four times as large; the interpreter's own share varies
     assert peaks[1] < 2**20  # the level that it is made from has 12 MiB
