@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 FIELDS = 20
 """Fields of a slide that are looked at by default."""
-
-
 WITH_PROFILE = ("tsva-lite", "joint", "wiener", "richardson_lucy")
 """Methods that a profile of the scanner is handed to."""
 
@@ -113,11 +111,7 @@ def command(
 
     weights = _by_method(checkpoints, methods)
     specs = [
-        MethodSpec(
-            name,
-            checkpoint=weights.get(name),
-            profile=profile if name in WITH_PROFILE else None,
-        )
+        MethodSpec(name, weights.get(name), profile=profile if name in WITH_PROFILE else None)
         for name in dict.fromkeys(methods)
     ]
     console = Console(stderr=True)
@@ -181,7 +175,7 @@ def _simulated(
     from wsi_refocus.evaluation.measuring import costs_of, measure_simulated
     from wsi_refocus.evaluation.pictures import draw_by_drift, draw_sheet
     from wsi_refocus.evaluation.simulated import BORDER, Protocol, entries_of, simulated_case
-    from wsi_refocus.evaluation.table import by_drift, by_grid, by_method
+    from wsi_refocus.evaluation.table import by_drift, by_grid, by_method, by_offset
     from wsi_refocus.training.manifest import read_manifest
 
     entries = entries_of(read_manifest(Path(path)), options["split"])
@@ -196,7 +190,7 @@ def _simulated(
         progress.stop()
     table = concat(tables, ignore_index=True)
     if len(offsets) > 1:
-        return _by_offset(table), table
+        return by_offset(table), table
     if output is not None:
         draw_by_drift(table, output / "by_drift.png")
         draw_sheet([simulated_case(entries, protocol, number) for number in range(3)], specs, output / "sheet.png")
@@ -212,13 +206,3 @@ def _offsets(options: dict[str, Any]) -> list[float]:
         return [float(part) for part in options["offsets_um"].split(",")]
     except ValueError:
         raise click.BadParameter(f"{options['offsets_um']!r} is not of the form 0.5,0.75,1") from None
-
-
-def _by_offset(table: DataFrame) -> str:
-    from wsi_refocus.evaluation.table import names_of
-
-    names = names_of(table)
-    rows = [["ΔD, µm", *names], ["---"] * (len(names) + 1)]
-    for offset, part in table.groupby("offset_um"):
-        rows.append([f"{offset:g}", *(f"{part[f'psnr {name}'].mean():.2f}" for name in names)])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -88,9 +88,14 @@ def test_memory_of_the_coarse_levels_does_not_grow_with_the_slide(tmp_path: Path
         open_levels(path, layout)[1][...] = np.random.default_rng(0).integers(
             0, 256, (3, edge // 2, edge // 2), np.uint8
         )
-        tracemalloc.start()
-        write_coarse_levels(path, layout)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] < 1.5 * peaks[0]  # of a slide four times as large; the interpreter's own share varies
+        peaks.append(min(_traced_peak(path, layout) for _ in range(3)))  # what else the process does only adds to it
+    assert peaks[1] < 1.15 * peaks[0]
     assert peaks[1] < 2**20  # the level that it is made from has 12 MiB
+
+
+def _traced_peak(path: Path, layout: StoreLayout) -> int:
+    tracemalloc.start()
+    write_coarse_levels(path, layout)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak

@@ -121,6 +121,15 @@ def by_grid(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def by_offset(table: pd.DataFrame) -> str:
+    """Markdown: the average PSNR for every ΔD."""
+    names = names_of(table)
+    lines = [_line(["ΔD, µm", *names]), _line(["---"] * (len(names) + 1))]
+    for offset, part in table.groupby("offset_um"):
+        lines.append(_line([f"{offset:g}", *(f"{part[f'psnr {name}'].mean():.2f}" for name in names)]))
+    return "\n".join(lines)
+
+
 def normal_average(drifts_um: Sequence[float], values: Sequence[float]) -> float:
     """Average of values on an even grid of drifts, weighted as drifts occur.
 

@@ -13,7 +13,13 @@ from wsi_refocus.methods.refusal import refuse_profile, refuse_weights
 
 if TYPE_CHECKING:
     from wsi_refocus.network.dual_plane import DualPlaneFilters, Guesses
+    from wsi_refocus.optics.inversion import Unknown
     from wsi_refocus.optics.profile import OpticsProfile
+
+PHASE_RANGE = 1.5
+"""Phase in radians that is shown as white."""
+PHASE_ZERO = 128
+"""Grey level of no phase."""
 
 
 def make_lite(spec: MethodSpec) -> Method:
@@ -22,13 +28,12 @@ def make_lite(spec: MethodSpec) -> Method:
 
     if spec.profile is not None:
         return _make_tuned(spec)
-    return _from_checkpoint(spec, default_checkpoint() if spec.checkpoint is None else None)
+    return _from_checkpoint(spec, spec.checkpoint or default_checkpoint())
 
 
 def _make_tuned(spec: MethodSpec) -> Method:
     """The network of a profile, fed by the optics of that profile."""
     from wsi_refocus.network.checkpoint import checkpoint_sha256
-    from wsi_refocus.network.inference import NetworkMethod
     from wsi_refocus.optics.profile import OpticsProfile
 
     if spec.profile is None or spec.checkpoint is not None:
@@ -39,8 +44,7 @@ def _make_tuned(spec: MethodSpec) -> Method:
     path = Path(spec.profile).parent / Path(profile.weights).name
     if checkpoint_sha256(path) != profile.weights_sha256:
         raise CheckpointError(f"{path}: are not the weights that {spec.profile} was measured with; calibrate again")
-    filters_for = partial(bank_for, spec.shots, profile=profile)
-    return NetworkMethod.from_checkpoint(spec.name, path, spec.device, threads=spec.threads, filters_for=filters_for)
+    return _from_checkpoint(spec, path, profile)
 
 
 def make_trained(spec: MethodSpec) -> Method:
@@ -49,7 +53,7 @@ def make_trained(spec: MethodSpec) -> Method:
 
     refuse_profile(spec)
     if spec.checkpoint is not None:
-        return _from_checkpoint(spec)
+        return _from_checkpoint(spec, spec.checkpoint)
     found = [path for name, path in bundled_checkpoints().items() if name.startswith(f"{spec.name}-w")]
     if not found:
         raise CheckpointError(
@@ -59,13 +63,13 @@ def make_trained(spec: MethodSpec) -> Method:
     return _from_checkpoint(spec, found[0])
 
 
-def _from_checkpoint(spec: MethodSpec, path: Path | None = None) -> Method:
-    """The network of a file, or of the checkpoint that is named."""
+def _from_checkpoint(spec: MethodSpec, name_or_path: str | Path, profile: OpticsProfile | None = None) -> Method:
+    """The network of a checkpoint; if it wants a bank, fed by the optics of a profile or the nominal ones."""
     from wsi_refocus.network.inference import NetworkMethod
     from wsi_refocus.network.zoo import find_checkpoint
 
-    path = path or find_checkpoint(str(spec.checkpoint))
-    filters_for = partial(bank_for, spec.shots)
+    path = find_checkpoint(name_or_path)
+    filters_for = partial(bank_for, spec.shots, profile=profile)
     return NetworkMethod.from_checkpoint(spec.name, path, spec.device, threads=spec.threads, filters_for=filters_for)
 
 
@@ -96,18 +100,9 @@ def bank_for(shots: ShotGeometry, guesses: Guesses, profile: OpticsProfile | Non
 
 def make_joint(spec: MethodSpec) -> Method:
     """The inversion of two shots, with focus in the middle of them."""
-    from wsi_refocus.optics.profile import OpticsProfile
-
     refuse_weights(spec)
-    profile = OpticsProfile() if spec.profile is None else OpticsProfile.read(spec.profile)
     heights = (-spec.shots.offset_um, spec.shots.offset_um)
-    return inversion_method(spec.name, spec.shots.mpp, [heights], profile, spec.device, spec.threads)
-
-
-PHASE_RANGE = 1.5
-"""Phase in radians that is shown as white."""
-PHASE_ZERO = 128
-"""Grey level of no phase."""
+    return inversion_method(spec.name, spec.shots.mpp, [heights], _profile_of(spec), spec.device, spec.threads)
 
 
 def make_phase(spec: MethodSpec) -> Method:
@@ -118,20 +113,13 @@ def make_phase(spec: MethodSpec) -> Method:
     spec
         The method: how the shots were taken, its profile, device and threads.
     """
-    from wsi_refocus.network.dual_plane import DualPlaneFilters, PhaseMap
+    from wsi_refocus.network.dual_plane import PhaseMap
     from wsi_refocus.network.inference import NetworkMethod
-    from wsi_refocus.optics.inversion import RADIUS, inversion_kernels
-    from wsi_refocus.optics.profile import OpticsProfile
 
-    profile = OpticsProfile() if spec.profile is None else OpticsProfile.read(spec.profile)
-    heights = [profile.heights(-spec.shots.offset_um, spec.shots.offset_um)]
-    kernels = inversion_kernels(profile.optics, spec.shots.mpp, heights, profile.regularisation, "phase")
-    return NetworkMethod(
-        "phase",
-        PhaseMap(DualPlaneFilters(kernels, RADIUS), PHASE_ZERO / 255, 0.5 / PHASE_RANGE),
-        spec.device,
-        threads=spec.threads,
-    )
+    heights = (-spec.shots.offset_um, spec.shots.offset_um)
+    filters = _inversion(spec.shots.mpp, [heights], _profile_of(spec), "phase")
+    phase_map = PhaseMap(filters, PHASE_ZERO / 255, 0.5 / PHASE_RANGE)
+    return NetworkMethod("phase", phase_map, spec.device, threads=spec.threads)
 
 
 def inversion_method(
@@ -157,10 +145,26 @@ def inversion_method(
     device, threads
         As in `MethodSpec`.
     """
-    from wsi_refocus.network.dual_plane import DualPlaneFilters, FixedInversion
+    from wsi_refocus.network.dual_plane import FixedInversion
     from wsi_refocus.network.inference import NetworkMethod
+
+    filters = _inversion(mpp, heights_um, profile, "density")
+    return NetworkMethod(name, FixedInversion(filters), device, threads=threads)
+
+
+def _profile_of(spec: MethodSpec) -> OpticsProfile:
+    """The profile that is named, or nominal optics."""
+    from wsi_refocus.optics.profile import OpticsProfile
+
+    return OpticsProfile() if spec.profile is None else OpticsProfile.read(spec.profile)
+
+
+def _inversion(
+    mpp: float, heights_um: Sequence[tuple[float, float]], profile: OpticsProfile, unknown: Unknown
+) -> DualPlaneFilters:
+    """Filters that give the density or the phase, by the optics of a profile."""
+    from wsi_refocus.network.dual_plane import DualPlaneFilters
     from wsi_refocus.optics.inversion import RADIUS, inversion_kernels
 
     heights = [profile.heights(*pair) for pair in heights_um]
-    kernels = inversion_kernels(profile.optics, mpp, heights, profile.regularisation)
-    return NetworkMethod(name, FixedInversion(DualPlaneFilters(kernels, RADIUS)), device, threads=threads)
+    return DualPlaneFilters(inversion_kernels(profile.optics, mpp, heights, profile.regularisation, unknown), RADIUS)

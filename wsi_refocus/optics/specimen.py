@@ -109,9 +109,7 @@ def draw_smear(edge: int, mpp: float, generator: np.random.Generator) -> Specime
     for _ in range(min(_CELLS, int(generator.uniform(0.1, 1.2) * extent**2 / (np.pi * size**2)))):
         top, left = generator.uniform(0, extent, 2)
         radius, squeeze, angle = (generator.uniform(*each) for each in ((0.7 * size, 1.3 * size), (0.7, 1), (0, np.pi)))
-        dy, dx = y - top, x - left
-        along, across = dy * np.cos(angle) + dx * np.sin(angle), dx * np.cos(angle) - dy * np.sin(angle)
-        distance = np.hypot(along / radius, across / (radius * squeeze))
+        distance = _elliptic_distance(y - top, x - left, radius, squeeze, angle)
         body = np.clip((1 - distance) / (generator.uniform(0.15, 0.8) / radius) + 0.5, 0, 1)
         thickness = body * (1 + hollow * (distance**2 - 0.5)) * generator.uniform(0.6, 1.2)
         colour = stain * generator.uniform(0.8, 1.2, 3) if generator.random() < 0.85 else generator.uniform(0.2, 1.5, 3)
@@ -152,15 +150,20 @@ def draw_lenses(edge: int, mpp: float, generator: np.random.Generator) -> Specim
             generator.uniform(0.8, 1),
             generator.uniform(0, np.pi),
         )
-        dy, dx = y - top, x - left
-        along, across = dy * np.cos(angle) + dx * np.sin(angle), dx * np.cos(angle) - dy * np.sin(angle)
-        distance = np.hypot(along / radius, across / (radius * squeeze))
+        distance = _elliptic_distance(y - top, x - left, radius, squeeze, angle)
         body = np.clip((1 - distance) / rim, 0, 1) ** generator.uniform(0.5, 1)
         thickness = body * (1 - dimple * np.exp(-((distance / dimple_size) ** 2))) * generator.uniform(0.8, 1.1)
         stained = body * generator.uniform(0.3, 1) + thickness * generator.uniform(0, 0.7)
         density += (stain * generator.uniform(0.9, 1.1, 3))[:, np.newaxis, np.newaxis].astype(np.float32) * stained
         phase += delay * thickness
     return Specimen(np.minimum(density, _DENSEST), phase.astype(np.float32))
+
+
+def _elliptic_distance(dy: Image, dx: Image, radius: float, squeeze: float, angle: float) -> Image:
+    """Distance from the middle of an ellipse, 1 on its rim."""
+    along, across = dy * np.cos(angle) + dx * np.sin(angle), dx * np.cos(angle) - dy * np.sin(angle)
+    distance: Image = np.hypot(along / radius, across / (radius * squeeze))
+    return distance
 
 
 def faded(specimen: Specimen, border: int) -> Specimen:

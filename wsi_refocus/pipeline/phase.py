@@ -45,7 +45,7 @@ class PhaseLayer:
     @property
     def reach(self) -> int:
         """Pixels around a region that are looked at."""
-        return self._tiles.halo + self._tiles.stride - 1
+        return self._tiles.reach
 
     def write(self, output: str, index: ShardIndex, outer: Region, first: Pixels, second: Pixels) -> None:
         """Make and write the map of one shard.

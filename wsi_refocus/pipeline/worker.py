@@ -94,13 +94,12 @@ class ShardWorker:
 
     def _outer(self, region: Region) -> Region:
         """Pixels to read: with the halo, unless nothing in the shard is computed."""
-        own = self.tiles.halo + self.tiles.stride - 1
         if self.phase is not None:
-            return region.grown(max(own, self.phase.reach))
+            return region.grown(max(self.tiles.reach, self.phase.reach))
         cells = CellGrid(self.record.layout.size).within(region)
         if not any(self.decisions.predicted[cell] for cell in cells):
             return region
-        return region.grown(own)
+        return region.grown(self.tiles.reach)
 
     def close(self) -> None:
         """Close the slides."""

@@ -106,6 +106,11 @@ class TileGrid:
         if self.halo < 0 or self.halo % self.stride:
             raise ValueError(f"a halo of {self.halo} px is not a multiple of the stride {self.stride}")
 
+    @property
+    def reach(self) -> int:
+        """Pixels a side that the tiles of a region can reach beyond it."""
+        return self.halo + self.stride - 1
+
     def tiles(self, region: Region) -> Iterator[Tile]:
         """Tiles whose cores partition ``region``, row by row.
 
