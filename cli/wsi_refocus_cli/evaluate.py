@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 FIELDS = 20
 """Fields of a slide that are looked at by default."""
-WITH_PROFILE = ("tsva-lite", "joint", "wiener", "richardson_lucy")
-"""Methods that a profile of the scanner is handed to."""
 
 
 @click.command()
@@ -106,12 +104,12 @@ def command(
     """
     from rich.console import Console
 
-    from wsi_refocus.methods import MethodSpec
+    from wsi_refocus.methods import MethodSpec, uses_profile
     from wsi_refocus_cli.console import ConsoleProgress, set_up_logging
 
     weights = _by_method(checkpoints, methods)
     specs = [
-        MethodSpec(name, weights.get(name), profile=profile if name in WITH_PROFILE else None)
+        MethodSpec(name, weights.get(name), profile=profile if uses_profile(name) else None)
         for name in dict.fromkeys(methods)
     ]
     console = Console(stderr=True)

@@ -8,7 +8,15 @@ import pytest
 
 from tests.network.networks import random_tsva
 from wsi_refocus.errors import CheckpointError, UsageError
-from wsi_refocus.methods import MethodSpec, available, device_count, make_method, resolve_device
+from wsi_refocus.methods import (
+    MethodSpec,
+    available,
+    device_count,
+    is_trained,
+    make_method,
+    resolve_device,
+    uses_profile,
+)
 from wsi_refocus.network.checkpoint import checkpoint_sha256, save_checkpoint
 from wsi_refocus.network.model_card import ModelCard
 
@@ -29,7 +37,7 @@ def test_the_documentation_names_every_method():
     assert re.findall(r"^\| `([\w-]+)`", page.read_text(), re.MULTILINE) == [name for name, _ in available()]
 
 
-WITHOUT_WEIGHTS = [name for name, _ in available() if name not in ("tsva-lite", "tsva", "unet", "burst")]
+WITHOUT_WEIGHTS = [name for name, _ in available() if not is_trained(name)]
 
 
 @pytest.mark.parametrize("name", ["tsva-lite", "tsva", *WITHOUT_WEIGHTS])
@@ -58,6 +66,12 @@ def test_unknown_method_is_refused_with_the_known_ones():
 def test_weights_for_a_method_without_weights_are_refused(checkpoint):
     with pytest.raises(UsageError, match="no weights"):
         make_method(MethodSpec("mean", checkpoint))
+
+
+@pytest.mark.parametrize("name", [name for name, _ in available()])
+def test_a_profile_is_read_or_refused(name):
+    with pytest.raises(UsageError, match=r"absent\.json" if uses_profile(name) else "uses no optics profile"):
+        make_method(MethodSpec(name, profile="absent.json"))
 
 
 def test_checkpoint_that_is_not_there_is_refused():

@@ -2,7 +2,7 @@
 
 from wsi_refocus.methods.by_torch import PHASE_RANGE, PHASE_ZERO, bank_for, inversion_method, make_phase
 from wsi_refocus.methods.protocol import Method, MethodSpec, ShotGeometry
-from wsi_refocus.methods.registry import available, device_count, is_trained, make_method, resolve_device
+from wsi_refocus.methods.registry import available, device_count, is_trained, make_method, resolve_device, uses_profile
 
 __all__ = [
     "PHASE_RANGE",
@@ -18,4 +18,5 @@ __all__ = [
     "make_method",
     "make_phase",
     "resolve_device",
+    "uses_profile",
 ]

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from wsi_refocus.methods.protocol import Method, MethodSpec
-from wsi_refocus.methods.refusal import refuse_profile, refuse_weights
 
 
-def make_sharpest(spec: MethodSpec) -> Method:
+def make_sharpest(_: MethodSpec) -> Method:
     """The sharper shot as it is."""
     from wsi_refocus.restoration.sharpest import Sharpest
 
-    _refuse_both(spec)
     return Sharpest()
 
 
-def make_mean(spec: MethodSpec) -> Method:
+def make_mean(_: MethodSpec) -> Method:
     """The mean of both shots."""
     from wsi_refocus.restoration.mean import Mean
 
-    _refuse_both(spec)
     return Mean()
 
 
-def make_edf(spec: MethodSpec) -> Method:
+def make_edf(_: MethodSpec) -> Method:
     """Wavelet fusion of both shots."""
     from wsi_refocus.restoration.edf import WaveletFusion
 
-    _refuse_both(spec)
     return WaveletFusion()
 
 
-def make_focus_map(spec: MethodSpec) -> Method:
+def make_focus_map(_: MethodSpec) -> Method:
     """The sharper shot in every square."""
     from wsi_refocus.restoration.focus_map import FocusMap
 
-    _refuse_both(spec)
     return FocusMap()
 
 
@@ -44,7 +39,6 @@ def make_wiener(spec: MethodSpec) -> Method:
     from wsi_refocus.optics.profile import OpticsProfile
     from wsi_refocus.restoration.wiener import Wiener
 
-    refuse_weights(spec)
     profile = OpticsProfile() if spec.profile is None else OpticsProfile.read(spec.profile)
     heights = profile.heights(-spec.shots.offset_um, spec.shots.offset_um)
     return Wiener(wiener_kernels(profile.optics, spec.shots.mpp, heights))
@@ -56,7 +50,6 @@ def make_richardson_lucy(spec: MethodSpec) -> Method:
     from wsi_refocus.optics.profile import OpticsProfile
     from wsi_refocus.restoration.richardson_lucy import RichardsonLucy
 
-    refuse_weights(spec)
     profile = OpticsProfile() if spec.profile is None else OpticsProfile.read(spec.profile)
     heights = profile.heights(-spec.shots.offset_um, spec.shots.offset_um)
     return RichardsonLucy(blur_kernels(profile.optics, spec.shots.mpp, heights))
@@ -67,7 +60,6 @@ def make_dark_channel(spec: MethodSpec) -> Method:
     from wsi_refocus.restoration.dark_channel import dark_channel_step
     from wsi_refocus.restoration.local_deblurring import LocalDeblurring
 
-    _refuse_both(spec)
     return LocalDeblurring(spec.name, dark_channel_step)
 
 
@@ -76,10 +68,4 @@ def make_graph_prior(spec: MethodSpec) -> Method:
     from wsi_refocus.restoration.graph_prior import graph_step
     from wsi_refocus.restoration.local_deblurring import LocalDeblurring
 
-    _refuse_both(spec)
     return LocalDeblurring(spec.name, graph_step)
-
-
-def _refuse_both(spec: MethodSpec) -> None:
-    refuse_weights(spec)
-    refuse_profile(spec)

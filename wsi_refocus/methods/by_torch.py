@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from wsi_refocus.errors import CheckpointError, UsageError
 from wsi_refocus.methods.protocol import Method, MethodSpec, ShotGeometry
-from wsi_refocus.methods.refusal import refuse_profile, refuse_weights
 
 if TYPE_CHECKING:
     from wsi_refocus.network.dual_plane import DualPlaneFilters, Guesses
@@ -51,7 +50,6 @@ def make_trained(spec: MethodSpec) -> Method:
     """A network of the paper, whose weights are bundled or named."""
     from wsi_refocus.network.zoo import bundled_checkpoints
 
-    refuse_profile(spec)
     if spec.checkpoint is not None:
         return _from_checkpoint(spec, spec.checkpoint)
     found = [path for name, path in bundled_checkpoints().items() if name.startswith(f"{spec.name}-w")]
@@ -100,7 +98,6 @@ def bank_for(shots: ShotGeometry, guesses: Guesses, profile: OpticsProfile | Non
 
 def make_joint(spec: MethodSpec) -> Method:
     """The inversion of two shots, with focus in the middle of them."""
-    refuse_weights(spec)
     heights = (-spec.shots.offset_um, spec.shots.offset_um)
     return inversion_method(spec.name, spec.shots.mpp, [heights], _profile_of(spec), spec.device, spec.threads)
 

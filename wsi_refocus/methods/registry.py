@@ -12,12 +12,13 @@ from wsi_refocus.methods.protocol import Method, MethodSpec
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One line of the registry: what the method does, how to make it, if a GPU serves it, and if it was trained."""
+    """One line of the registry: what the method does, how to make it, and what it can make use of."""
 
     description: str
     make: Callable[[MethodSpec], Method]
     uses_gpu: bool = False
     trained: bool = False
+    uses_profile: bool = False
 
 
 def available() -> list[tuple[str, str]]:
@@ -26,7 +27,7 @@ def available() -> list[tuple[str, str]]:
 
 
 def is_trained(name: str) -> bool:
-    """Whether a method has learned from images, so that it holds for pixels like theirs.
+    """Whether a method has learned from images: it has weights, and holds for pixels like theirs.
 
     Raises
     ------
@@ -36,18 +37,35 @@ def is_trained(name: str) -> bool:
     return _entry(name).trained
 
 
+def uses_profile(name: str) -> bool:
+    """Whether a method can make use of the optics profile of a scanner.
+
+    Raises
+    ------
+    UsageError
+        If the method is unknown.
+    """
+    return _entry(name).uses_profile
+
+
 def make_method(spec: MethodSpec) -> Method:
     """Make a method ready in this process; only now is what it needs imported and loaded.
 
     Raises
     ------
     UsageError
-        If the method is unknown, its device is not there, or it is given weights and has none.
+        If the method is unknown, its device is not there, or it is given weights or a profile and uses none.
     CheckpointError
         If its checkpoint cannot be used.
     """
     entry = _entry(spec.name)
     resolve_device(spec.device, spec.name)
+    if spec.checkpoint is not None and not entry.trained:
+        raise UsageError(f"the method {spec.name} has no weights; leave the checkpoint out")
+    if spec.profile is not None and not entry.uses_profile:
+        raise UsageError(
+            f"the method {spec.name} uses no optics profile; leave it out or choose --method joint or tsva-lite"
+        )
     return entry.make(spec)
 
 
@@ -96,15 +114,26 @@ def _entry(name: str) -> _Entry:
 
 
 _REGISTRY = {
-    "tsva-lite": _Entry("our two-shot network, fed by wave optics", by_torch.make_lite, uses_gpu=True, trained=True),
+    "tsva-lite": _Entry(
+        "our two-shot network, fed by wave optics",
+        by_torch.make_lite,
+        uses_gpu=True,
+        trained=True,
+        uses_profile=True,
+    ),
     "tsva": _Entry("the paper's two-shot network (TSVA)", by_torch.make_trained, uses_gpu=True, trained=True),
     "unet": _Entry("U-Net on the sharper shot alone", by_torch.make_trained, uses_gpu=True, trained=True),
     "burst": _Entry("burst network, to which no shot is special", by_torch.make_trained, uses_gpu=True, trained=True),
     "joint": _Entry(
-        "optical density from both shots by wave optics, without a network", by_torch.make_joint, uses_gpu=True
+        "optical density from both shots by wave optics, without a network",
+        by_torch.make_joint,
+        uses_gpu=True,
+        uses_profile=True,
     ),
-    "wiener": _Entry("Wiener filter of both shots by the incoherent model", by_filters.make_wiener),
-    "richardson_lucy": _Entry("Richardson-Lucy iteration on both shots", by_filters.make_richardson_lucy),
+    "wiener": _Entry("Wiener filter of both shots by the incoherent model", by_filters.make_wiener, uses_profile=True),
+    "richardson_lucy": _Entry(
+        "Richardson-Lucy iteration on both shots", by_filters.make_richardson_lucy, uses_profile=True
+    ),
     "edf": _Entry("wavelet fusion: of every detail that of the shot where it is stronger", by_filters.make_edf),
     "focus_map": _Entry("the sharper shot in every square of 64 pixels", by_filters.make_focus_map),
     "dark_channel": _Entry("blind deblurring of the sharper shot, dark channel prior", by_filters.make_dark_channel),
