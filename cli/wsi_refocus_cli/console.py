@@ -94,10 +94,11 @@ class ConsoleProgress:
         self._bar.start()
 
     def resume(self, done: int) -> None:
-        """So many pieces were done by an earlier run: they say nothing of how fast this one is."""
-        self._done = self._earlier = done
+        """So many more pieces were done by an earlier run: they say nothing of how fast this one is."""
+        self._done += done
+        self._earlier += done
         if self._bar is not None:
-            self._bar.reset(self._bar.task_ids[0], completed=done)
+            self._bar.reset(self._bar.task_ids[0], completed=self._done)
 
     def advance(self, done: int) -> None:
         """So many more pieces are done."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from wsi_refocus.evaluation.case import Case
-    from wsi_refocus.methods import MethodSpec
+    from wsi_refocus.evaluation.journal import Journal
     from wsi_refocus_cli.console import ConsoleProgress
 
 FIELDS = 20
@@ -100,10 +100,11 @@ def command(
     STACK is a real focal stack: a folder with one image a plane, or a slide of at least three planes, which is divided
     into fields. The sharpest plane is the truth of all pairs of planes around it. Planes are numbered from the lowest.
     MANIFEST is a table (.csv) of in-focus images with columns file, group, mpp and split: shots are simulated of them.
-    With --output, an interrupted evaluation of a manifest is continued by the same command.
+    With --output, an interrupted evaluation is continued by the same command.
     """
     from rich.console import Console
 
+    from wsi_refocus.evaluation.journal import Journal
     from wsi_refocus.methods import MethodSpec, uses_profile
     from wsi_refocus_cli.console import ConsoleProgress, set_up_logging
 
@@ -116,9 +117,10 @@ def command(
     set_up_logging(0, quiet, console)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
+    journal = Journal(specs, None if output is None else output / "journal.jsonl")
     with ConsoleProgress(console, quiet) as progress:
         measure = _simulated if source.lower().endswith(".csv") else _stack
-        text, table = measure(source, specs, output, progress, options)
+        text, table = measure(source, journal, output, progress, options)
     click.echo(text)
     if output is not None:
         (output / "table.md").write_text(text + "\n", encoding="utf-8")
@@ -135,7 +137,7 @@ def _by_method(checkpoints: tuple[str, ...], methods: tuple[str, ...]) -> dict[s
 
 
 def _stack(
-    path: str, specs: list[MethodSpec], output: Path | None, progress: ConsoleProgress, options: dict[str, Any]
+    path: str, journal: Journal, output: Path | None, progress: ConsoleProgress, options: dict[str, Any]
 ) -> tuple[str, DataFrame]:
     from pandas import concat
 
@@ -149,41 +151,44 @@ def _stack(
     with opened(path, options["z_step_um"], options["mpp"]) as stack:
         regions = regions_of(stack, options["region"], options["fields"], FIELDS)
         z_um, mpp = scale_of(stack)
-        if len(regions) > 1:
+        alone = len(regions) == 1
+        if not alone:
             progress.start("evaluate", len(regions), "fields")
         for field in fields_in_focus(stack, regions, options["truth"], options["pairs"]):
             cases = cases_of_stack(field.planes, z_um, mpp, field.truth, field.pairs, field.name)
-            if len(regions) == 1:
+            if alone:
                 progress.start("evaluate", len(cases), "cases")
-            tables.append(measure_stack(cases, specs, progress.advance if len(regions) == 1 else lambda _: None))
-            progress.advance(int(len(regions) > 1))
-            shown += cases[: 3 if len(regions) == 1 else 1] if len(shown) < 3 else []
+                tables.append(measure_stack(cases, journal, progress.advance, progress.resume))
+            else:
+                measured: list[int] = []
+                tables.append(measure_stack(cases, journal, measured.append))
+                (progress.advance if measured else progress.resume)(1)
+            shown += cases[: 3 if alone else 1] if len(shown) < 3 else []
         progress.stop()
     table = concat(tables, ignore_index=True)
     if output is not None:
-        draw_sheet(shown, specs, output / "sheet.png")
-    return by_case(table) if len(regions) == 1 else by_distance(table), table
+        draw_sheet(shown, journal.methods, output / "sheet.png")
+    return by_case(table) if alone else by_distance(table), table
 
 
 def _simulated(
-    path: str, specs: list[MethodSpec], output: Path | None, progress: ConsoleProgress, options: dict[str, Any]
+    path: str, journal: Journal, output: Path | None, progress: ConsoleProgress, options: dict[str, Any]
 ) -> tuple[str, DataFrame]:
     from pandas import concat
 
     from wsi_refocus.evaluation.measuring import costs_of, measure_simulated
     from wsi_refocus.evaluation.pictures import draw_by_drift, draw_sheet
     from wsi_refocus.evaluation.simulated import BORDER, Protocol, entries_of, simulated_case
-    from wsi_refocus.evaluation.table import by_drift, by_grid, by_method, by_offset
+    from wsi_refocus.evaluation.table import by_drift, by_grid, by_method, by_offset, by_pixel_size
     from wsi_refocus.training.manifest import read_manifest
 
     entries = entries_of(read_manifest(Path(path)), options["split"])
-    journal = None if output is None else output / "journal.jsonl"
     offsets = _offsets(options)
     tables = []
     for offset in offsets:
         protocol = Protocol(options["kind"], options["simulation"], offset, options["spread_um"], options["seed"])
         progress.start("evaluate", options["count"], "cases")
-        arguments = (specs, BORDER, journal, options["workers"], progress.advance, progress.resume)
+        arguments = (journal, BORDER, options["workers"], progress.advance, progress.resume)
         tables.append(measure_simulated(entries, protocol, options["count"], *arguments))
         progress.stop()
     table = concat(tables, ignore_index=True)
@@ -191,10 +196,12 @@ def _simulated(
         return by_offset(table), table
     if output is not None:
         draw_by_drift(table, output / "by_drift.png")
-        draw_sheet([simulated_case(entries, protocol, number) for number in range(3)], specs, output / "sheet.png")
+        cases = [simulated_case(entries, protocol, number) for number in range(3)]
+        draw_sheet(cases, journal.methods, output / "sheet.png")
     if options["kind"] == "paper":
         return f"Paper protocol: at δ = ±0.5 µm one of the shots is the truth.\n\n{by_grid(table)}", table
-    return f"{by_drift(table)}\n\n{by_method(table, costs_of(specs))}", table
+    parts = [by_drift(table), by_method(table, costs_of(journal.methods)), by_pixel_size(table)]
+    return "\n\n".join(filter(None, parts)), table
 
 
 def _offsets(options: dict[str, Any]) -> list[float]:

@@ -13,10 +13,9 @@ from scipy import ndimage
 from tests.support.two_shot import tissue
 from wsi_refocus.errors import SlideError, UsageError
 from wsi_refocus.evaluation.case import Case, Score, restored, score
-from wsi_refocus.evaluation.measuring import measure_simulated
 from wsi_refocus.evaluation.simulated import FIELD, PAPER_DRIFTS_UM, Protocol, entries_of, simulated_case
 from wsi_refocus.evaluation.stack import cases_of_stack, read_stack
-from wsi_refocus.evaluation.table import by_case, by_drift, by_method, interval, normal_average, row_of
+from wsi_refocus.evaluation.table import by_case, by_drift, by_method, by_pixel_size, interval, normal_average, row_of
 from wsi_refocus.methods import MethodSpec, ShotGeometry, make_method
 from wsi_refocus.network.cost import Cost
 from wsi_refocus.quality.cells import count_cells
@@ -24,29 +23,6 @@ from wsi_refocus.quality.spectrum import fine_ratio, ring_errors
 from wsi_refocus.quality.stain import stain_errors
 from wsi_refocus.training.manifest import Entry
 from wsi_refocus_cli.app import group
-
-SIGMAS = (3.0, 2.0, 0.0, 1.0, 2.0)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stack through focus; its first plane is moved and dimmer."""
-    path = tmp_path_factory.mktemp("stack")
-    truth = tissue((128, 160), seed=3).astype(np.float32)
-    for number, sigma in enumerate(SIGMAS):
-        plane = ndimage.gaussian_filter(truth, (sigma, sigma, 0))
-        if number == 0:
-            plane = 0.9 * ndimage.shift(plane, (1.5, -1.0, 0), mode="mirror")
-        Image.fromarray(plane.clip(0, 255).astype(np.uint8)).save(path / f"plane_{number}.png")
-    return path
-
-
-@pytest.fixture(scope="module")
-def entries(tmp_path_factory: pytest.TempPathFactory) -> list[Entry]:
-    path = tmp_path_factory.mktemp("images")
-    for split in ("train", "test"):
-        Image.fromarray(tissue((340, 340), seed=len(split))).save(path / f"{split}.png")
-    return [Entry(path / f"{split}.png", split, 0.25, split) for split in ("train", "test")]
 
 
 def test_the_sharpest_plane_is_the_truth_of_all_pairs_around_it(folder: Path) -> None:
@@ -135,6 +111,23 @@ def test_tables_tell_averages_gain_and_harm() -> None:
     assert "| average | 30.00 | 24.00 | 30.00 | 30.50 |" in by_case(table)
 
 
+def test_pixel_sizes_are_told_apart() -> None:
+    names = ("sharper shot", "other shot", "mean", "new")
+    rows = [
+        row_of(
+            replace(_case(0.0, name), shots=ShotGeometry(mpp=mpp)),
+            {name: _score(value) for name, value in zip(names, (30.0, 20.0, mean, new), strict=True)},
+        )
+        for name, mpp, mean, new in (("a", 0.23, 32.0, 33.0), ("b", 0.2527, 28.0, 33.0), ("c", 0.5, 29.0, 29.0))
+    ]
+    table = pd.DataFrame(rows)
+    head, _, *lines = by_pixel_size(table).splitlines()
+    assert head.endswith("| 0.25 µm (2) | 0.50 µm (1) |")
+    assert "| new | 33.00 (+2.00 ± 1.00) | 29.00 (-1.00 ± 0.00) |" in lines
+    assert "| sharper shot | 30.00 (-1.00 ± 1.00) | 30.00 (+0.00 ± 0.00) |" in lines
+    assert by_pixel_size(table[table["mpp"] < 0.4]) == ""
+
+
 def test_cells_are_compared_case_by_case_and_by_their_means() -> None:
     """One cell too many here and three too few there: the paper's measure sees only what does not cancel."""
     rows = [
@@ -167,27 +160,6 @@ PAPERS_TABLE_III = (
     (33.22, 34.82, 36.27, 37.76, 38.61, 41.28, 38.80, 40.44, 37.71, 36.15, 35.31, 33.49, 33.00, 38.83),
     (34.87, 35.61, 37.20, 38.65, 39.78, 48.39, 39.55, 48.55, 39.77, 38.26, 36.61, 35.23, 33.89, 42.32),
 )
-
-
-def test_an_interrupted_evaluation_measures_only_what_is_missing(
-    entries: list[Entry], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    journal = tmp_path / "journal.jsonl"
-    arguments = (entries, Protocol(simulation="planar"), 3, [MethodSpec("wiener")], 16, journal, 0)
-    whole = measure_simulated(*arguments)
-    lines = journal.read_text().splitlines()
-    journal.write_text(lines[0] + "\n" + lines[1][:40])
-    made = []
-    monkeypatch.setattr(
-        "wsi_refocus.evaluation.measuring.simulated_case",
-        lambda *given: made.append(given[-1]) or simulated_case(*given),
-    )
-    again = measure_simulated(*arguments)
-    assert made == [1, 2]
-    timing = [column for column in whole if column.startswith("seconds")]
-    pd.testing.assert_frame_equal(whole.drop(columns=timing), again.drop(columns=timing))
-    assert len(measure_simulated(*arguments[:3], [MethodSpec("edf")], *arguments[4:])) == 3
-    assert made == [1, 2, 0, 1, 2]
 
 
 def test_stains_and_detail_are_measured() -> None:
@@ -254,3 +226,7 @@ def test_the_command_simulates_a_manifest(entries: list[Entry], tmp_path: Path) 
     assert [line.split(" | ")[0] for line in swept.stdout.splitlines()[2:]] == ["| 0.5", "| 1"]
     refused = CliRunner().invoke(group, [*base, "--sweep-offset", "a,b"])
     assert refused.exit_code == 2
+    assert "by µm per pixel" not in result.stdout
+    manifest.write_text(f"file,group,mpp,split\n{entries[0].path},a,0.25,test\n{entries[1].path},b,0.5,test\n")
+    two = CliRunner().invoke(group, base)
+    assert "by µm per pixel | 0.25 µm (2) | 0.50 µm (1) |" in two.stdout

@@ -1,53 +1,66 @@
-"""Measuring many cases: what is measured is kept, so that an interruption loses nothing."""
+"""Measuring many cases, only those that a journal does not hold yet."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from wsi_refocus.evaluation.case import Case, Score, score
+from wsi_refocus.evaluation.case import Case, score
+from wsi_refocus.evaluation.journal import Journal
 from wsi_refocus.evaluation.simulated import Protocol, simulated_case
 from wsi_refocus.evaluation.table import row_of
 from wsi_refocus.methods import MethodSpec, make_method
 from wsi_refocus.network.cost import Cost, cost_of
-from wsi_refocus.optics.profile import profile_sha256
+from wsi_refocus.slide.fingerprint import fingerprint
 from wsi_refocus.training.manifest import Entry
 
 Progress = Callable[[int], None]
 
 
 def measure_stack(
-    cases: Sequence[Case], methods: Sequence[MethodSpec], progress: Progress = lambda _: None
+    cases: Sequence[Case],
+    journal: Journal,
+    progress: Progress = lambda _: None,
+    resumed: Progress = lambda _: None,
 ) -> pd.DataFrame:
-    """Measure methods on cases that are at hand: one row a case."""
-    rows = []
-    for case in cases:
-        rows.append(row_of(case, score(case, methods)))
-        progress(1)
-    return pd.DataFrame(rows)
+    """Measure methods on cases that are at hand: one row a case.
+
+    Parameters
+    ----------
+    cases
+        Pairs of planes of one field.
+    journal
+        The methods, and what was measured before.
+    progress
+        Called with 1 for every case that is measured.
+    resumed
+        Called once, with the number of cases that the journal holds.
+    """
+    keys = [journal.key(_facts_of(case)) for case in cases]
+    resumed(sum(key in journal for key in keys))
+    for key, case in zip(keys, cases, strict=True):
+        if key not in journal:
+            journal.add(key, row_of(case, score(case, journal.methods)))
+            progress(1)
+    return pd.DataFrame([journal[key] for key in keys])
 
 
 def measure_simulated(
     entries: Sequence[Entry],
     protocol: Protocol,
     count: int,
-    methods: Sequence[MethodSpec],
+    journal: Journal,
     border: int,
-    journal: Path | None = None,
     workers: int = 1,
     progress: Progress = lambda _: None,
     resumed: Progress = lambda _: None,
 ) -> pd.DataFrame:
-    """Measure methods on simulated cases.
+    """Measure methods on simulated cases: one row a case.
 
     Parameters
     ----------
@@ -57,30 +70,30 @@ def measure_simulated(
         How cases are simulated.
     count
         Number of cases.
-    methods
-        Methods of the registry.
+    journal
+        The methods, and what was measured before.
     border
         Pixels a side that are not measured.
-    journal
-        File that scores are added to, and taken from where they are of the same images, protocol and methods.
     workers
         Processes that simulate; 0 for none but this one.
     progress
-        Called with 1 for every case.
+        Called with 1 for every case that is measured.
     resumed
         Called once, with the number of cases that the journal holds.
+
+    Raises
+    ------
+    SlideError
+        If an image cannot be read.
     """
-    key = _digest(entries, protocol, methods, border)
-    rows = _read(journal, key)
-    resumed(sum(number < count for number in rows))
-    missing = [number for number in range(count) if number not in rows]
+    images = [(entry.path.name, entry.mpp, fingerprint(str(entry.path))) for entry in entries]
+    keys = [journal.key((images, protocol, border, number)) for number in range(count)]
+    missing = [number for number, key in enumerate(keys) if key not in journal]
+    resumed(count - len(missing))
     for number, case in zip(missing, _simulated(entries, protocol, missing, workers), strict=True):
-        rows[number] = row_of(case, score(case, methods, border))
-        if journal is not None:
-            with journal.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"key": key, "number": number, "row": rows[number]}) + "\n")
+        journal.add(keys[number], row_of(case, score(case, journal.methods, border)))
         progress(1)
-    return pd.DataFrame([rows[number] for number in range(count)])
+    return pd.DataFrame([journal[key] for key in keys])
 
 
 def costs_of(methods: Sequence[MethodSpec]) -> dict[str, Cost]:
@@ -99,22 +112,9 @@ def _simulated(entries: Sequence[Entry], protocol: Protocol, numbers: Sequence[i
             yield from pool.map(make, numbers[start : start + 4 * workers])
 
 
-def _digest(entries: Sequence[Entry], protocol: Protocol, methods: Sequence[MethodSpec], border: int) -> str:
-    """Name of all that decides a score, and of the measures."""
-    measures = [each.name for each in fields(Score)]
-    named = [(spec.name, make_method(spec).checkpoint_sha256, profile_sha256(spec.profile)) for spec in methods]
-    facts = repr(([(entry.path.name, entry.mpp) for entry in entries], protocol, named, border, measures))
-    return hashlib.sha256(facts.encode()).hexdigest()[:16]
-
-
-def _read(journal: Path | None, key: str) -> dict[int, dict[str, Any]]:
-    """Rows of a journal, by number; a last line that was cut off is left out."""
-    rows: dict[int, dict[str, Any]] = {}
-    for line in journal.read_text(encoding="utf-8").splitlines() if journal and journal.exists() else ():
-        try:
-            kept = json.loads(line)
-        except ValueError:
-            continue
-        if kept["key"] == key:
-            rows[kept["number"]] = kept["row"]
-    return rows
+def _facts_of(case: Case) -> tuple[object, ...]:
+    """All that decides a case's row: its pixels, and what is known of it."""
+    digest = hashlib.sha256()
+    for image in (case.first, case.second, case.truth):
+        digest.update(image.tobytes())
+    return case.name, case.truth.shape, digest.hexdigest(), case.shots, case.drift_um, case.steps
