@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wsi_refocus_cli.interruption import take_termination_as_interrupt
 from wsi_refocus_cli.options import Numbers
 from wsi_refocus_cli.stacks import opened, regions_of, scale_of
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from wsi_refocus.evaluation.calibration import HeldOut
     from wsi_refocus.evaluation.case import Case
     from wsi_refocus.optics.profile import OpticsProfile
+    from wsi_refocus_cli.console import ConsoleProgress
 
 FIELDS = 4
 """Fields of a slide that are looked at by default; the time that a fit takes grows with them."""
@@ -69,35 +71,62 @@ def command(
     """
     from rich.console import Console
 
-    from wsi_refocus.evaluation import calibration
-    from wsi_refocus.evaluation.stack import cases_of_stack, fields_in_focus
+    from wsi_refocus.evaluation.calibration import measure
+    from wsi_refocus.evaluation.profile_files import WEIGHTS, made_aside, put_in_place
     from wsi_refocus_cli.console import ConsoleProgress, set_up_logging
 
     console = Console(stderr=True)
     set_up_logging(0, quiet, console)
+    take_termination_as_interrupt()
+    with made_aside(output) as folder:
+        near, chosen, size = _cases(path, (z_step_um, mpp), region, fields, truth, pairs)
+        with ConsoleProgress(console, quiet) as progress:
+            weights = folder / output.with_suffix(WEIGHTS).name
+            profile = _fitted(near, chosen, weights, tuning_steps, progress)
+        held_out = measure(chosen, profile, folder)
+        _print(held_out)
+        put_in_place(_worth_keeping(profile, held_out, path, size), folder, output)
+    click.echo(f"profile: {output}", err=True)
+
+
+def _cases(
+    path: str,
+    scale: tuple[float | None, float | None],
+    region: tuple[int, int, int, int] | None,
+    fields: int | None,
+    truth: int | None,
+    pairs: tuple[tuple[int, int], ...],
+) -> tuple[list[Case], list[Case], float]:
+    """Cases near focus, those to fit to and to measure on, and µm per pixel."""
+    from wsi_refocus.evaluation.calibration import near_pairs
+    from wsi_refocus.evaluation.stack import cases_of_stack, fields_in_focus
+
     near: list[Case] = []
     chosen: list[Case] = []
-    with opened(path, z_step_um, mpp) as stack:
+    with opened(path, *scale) as stack:
         regions = regions_of(stack, region, fields, FIELDS)
         z_um, size = scale_of(stack)
         for field in fields_in_focus(stack, regions, truth, pairs):
             place = (field.planes, z_um, size, field.truth)
-            near += cases_of_stack(*place, calibration.near_pairs(len(z_um), field.truth), field.name)
+            near += cases_of_stack(*place, near_pairs(len(z_um), field.truth), field.name)
             if pairs:
                 chosen += cases_of_stack(*place, field.pairs, field.name)
-    chosen = chosen or near
-    with ConsoleProgress(console, quiet) as progress:
-        progress.start("fit", calibration.FIT_STEPS, "steps")
-        profile = calibration.fit_scanner(chosen, progress=progress.advance)
+    return near, chosen or near, size
+
+
+def _fitted(
+    near: list[Case], chosen: list[Case], weights: Path, tuning_steps: int, progress: ConsoleProgress
+) -> OpticsProfile:
+    from wsi_refocus.evaluation.calibration import FIT_STEPS, fit_scanner, tune_to_scanner
+
+    progress.start("fit", FIT_STEPS, "steps")
+    profile = fit_scanner(chosen, progress=progress.advance)
+    progress.stop()
+    if tuning_steps:
+        progress.start("tune", tuning_steps, "steps")
+        profile = tune_to_scanner(near, profile, weights, tuning_steps, progress.advance)
         progress.stop()
-        if tuning_steps:
-            progress.start("tune", tuning_steps, "steps")
-            weights = output.with_suffix(".safetensors")
-            profile = calibration.tune_to_scanner(near, profile, weights, tuning_steps, progress.advance)
-            progress.stop()
-    held_out = calibration.measure(chosen, profile, output.parent)
-    _print(held_out)
-    _keep(profile, held_out, path, output, size)
+    return profile
 
 
 def _print(held_out: Sequence[HeldOut]) -> None:
@@ -111,17 +140,14 @@ def _print(held_out: Sequence[HeldOut]) -> None:
         click.echo("| " + " | ".join([name, *(f"{number:.2f}" for number in numbers.values())]) + " |")
 
 
-def _keep(profile: OpticsProfile, held_out: Sequence[HeldOut], path: str, output: Path, mpp: float) -> None:
-    """Write what made things better; the rest is taken away again."""
+def _worth_keeping(profile: OpticsProfile, held_out: Sequence[HeldOut], path: str, mpp: float) -> OpticsProfile:
+    """The profile with what made things better, and what was measured with it."""
     from wsi_refocus.errors import UsageError
     from wsi_refocus.evaluation.calibration import FITTED, TUNED, averages, is_worth_it
 
-    weights = output.with_suffix(".safetensors")
     if not is_worth_it(held_out, TUNED):
         if profile.weights:
             click.echo("the tuned network is no better on held-out pixels and is not kept", err=True)
-            weights.unlink()
-            weights.with_suffix(".md").unlink()
             profile = replace(profile, weights="", weights_sha256="")
         if not is_worth_it(held_out, FITTED):
             raise UsageError(
@@ -133,5 +159,4 @@ def _keep(profile: OpticsProfile, held_out: Sequence[HeldOut], path: str, output
         "psnr_db_on_lower_half": {name: round(value, 3) for name, value in averages(held_out).items()},
         "pairs": [each.name for each in held_out],
     }
-    replace(profile, figures=figures).write(output)
-    click.echo(f"profile: {output}", err=True)
+    return replace(profile, figures=figures)

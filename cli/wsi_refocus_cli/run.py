@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
-from types import FrameType
 from typing import Any
 
 import click
 
+from wsi_refocus_cli.interruption import take_termination_as_interrupt
 from wsi_refocus_cli.options import reading_options, slide_arguments, speaking_options
 
 
@@ -68,7 +67,7 @@ def command(
     from wsi_refocus.pipeline.refocus import refocus_with
     from wsi_refocus_cli.console import ConsoleProgress, set_up_logging
 
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    take_termination_as_interrupt()
     console = Console(stderr=True)
     set_up_logging(verbose, quiet, console)
     settings = make_settings(**options)
@@ -78,8 +77,3 @@ def command(
         click.echo(json.dumps(summary.to_json()))
     elif not quiet:
         click.echo(summary.to_text())
-
-
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    """A batch system that ends a job gets what Ctrl-C gets: an output that can be continued."""
-    raise KeyboardInterrupt
