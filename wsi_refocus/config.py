@@ -34,6 +34,8 @@ class RunSettings(BaseModel):
         Level of the source that is refocused.
     region : tuple of int or None
         Part of that level to refocus: y, x, height, width.
+    resample : float or None
+        µm per pixel at which the slide is refocused and written; None for its own.
     tissue_mask : bool
         Whether background is taken over instead of predicted.
     tile : int
@@ -71,6 +73,7 @@ class RunSettings(BaseModel):
     mpp: Annotated[float, Field(gt=0)] | None = None
     level: Annotated[int, Field(ge=0)] = 0
     region: tuple[int, int, int, int] | None = None
+    resample: Annotated[float, Field(gt=0)] | None = None
     tissue_mask: bool = True
     tile: Annotated[int, Field(ge=64, le=8192)] = 512
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -26,6 +26,7 @@ from wsi_refocus_cli.options import reading_options, slide_arguments, speaking_o
 )
 @click.option("--profile", type=click.Path(), help="Optics profile of the scanner (wsi-refocus calibrate).")
 @reading_options
+@click.option("--resample", type=float, metavar="UM", help="Refocus and write at this many µm per pixel.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--workers", type=int, help="Worker processes; 0 works in this process. Default: by cores or GPUs.")
 @click.option("--threads", type=int, help="Shards in hand at once in each worker.")

@@ -94,6 +94,7 @@ def provenance(job: Job, record: RunRecord, settings: RunSettings, seconds: floa
             "notes": list(info.notes),
             "level": settings.level,
             "region": settings.region,
+            "resampled_um": settings.resample,
         },
         "planes": {
             "indices": [pair.first, pair.second],

@@ -75,7 +75,7 @@ def view_of(slide: str, second: str | None, settings: RunSettings) -> View:
         prints = {path: SlideSpec((path,)).fingerprint() for path in paths}
         paths.sort(key=lambda path: prints[path])
     region = None if settings.region is None else Region(*settings.region)
-    return View(SlideSpec(tuple(paths), settings.mpp, settings.z_um), settings.level, region)
+    return View(SlideSpec(tuple(paths), settings.mpp, settings.z_um), settings.level, region, settings.resample)
 
 
 def look(source: SlideSource, settings: RunSettings) -> tuple[TissueMask, PlanePair]:
@@ -126,10 +126,11 @@ def prepare(view: View, source: SlideSource, settings: RunSettings) -> Job:
     if not FINEST_MPP <= shots.mpp <= COARSEST_MPP and is_trained(settings.method):
         logger.warning(
             "the bundled networks were trained for %g to %g µm per pixel, and this level has %.3g; check the result, "
-            "or choose another --level or --method joint",
+            "choose another --level or --method joint, or let it be resampled (--resample %g)",
             FINEST_MPP,
             COARSEST_MPP,
             shots.mpp,
+            FINEST_MPP if shots.mpp < FINEST_MPP else COARSEST_MPP,
         )
     layout = StoreLayout(source.info.size, mpp, settings.ngff, settings.compressor)
     identity = run_identity(

@@ -18,6 +18,7 @@ from wsi_refocus.ngff.layout import StoreLayout
 from wsi_refocus.pairing.survey import Survey
 from wsi_refocus.pipeline.compose import Decisions
 from wsi_refocus.slide.open import SlideSpec
+from wsi_refocus.slide.resampled import ResampledSource
 from wsi_refocus.slide.selection import SelectedPlanes
 from wsi_refocus.slide.source import SlideSource
 from wsi_refocus.slide.window import WindowedSource
@@ -38,21 +39,25 @@ class View:
         Level of the slide that is worked on.
     region : Region or None
         Part of that level; None for all.
+    resample_um : float or None
+        µm per pixel that the part is seen at; None for its own.
     """
 
     slide: SlideSpec
     level: int = 0
     region: Region | None = None
+    resample_um: float | None = None
 
     def open(self) -> SlideSource:
         """Open the slide and look at its part."""
-        return WindowedSource(self.slide.open(), self.level, self.region)
+        part = WindowedSource(self.slide.open(), self.level, self.region)
+        return part if self.resample_um is None else ResampledSource(part, self.resample_um)
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> View:
         """Rebuild from what ``asdict`` and JSON made of it."""
         region = None if stored["region"] is None else Region(*stored["region"])
-        return cls(SlideSpec.from_json(stored["slide"]), stored["level"], region)
+        return cls(SlideSpec.from_json(stored["slide"]), stored["level"], region, stored["resample_um"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def _reference_plane(job: Job, reference: str) -> PlaneOf:
         if name not in known:
             raise UsageError(f"--reference {reference}: the slide has planes 0 to {len(known) - 1}")
         return PlaneOf(job.view, int(name))
-    view = type(job.view)(SlideSpec((reference,)), job.view.level, job.view.region)
+    view = type(job.view)(SlideSpec((reference,)), job.view.level, job.view.region, job.view.resample_um)
     with view.open() as truth:
         if len(truth.info.planes) != 1:
             raise PlanePairError(

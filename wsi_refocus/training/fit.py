@@ -21,6 +21,7 @@ from wsi_refocus.network.checkpoint import load_network
 from wsi_refocus.network.device import resolve_device
 from wsi_refocus.network.lite import TsvaLite
 from wsi_refocus.training.config import TrainingSettings
+from wsi_refocus.training.distributed import Team, joined
 from wsi_refocus.training.fields import Fields, simulated_fields
 from wsi_refocus.training.loss import LOSSES
 from wsi_refocus.training.manifest import read_manifest, training_entries
@@ -31,6 +32,7 @@ from wsi_refocus.training.stacks import read_fields
 from wsi_refocus.training.state import keep_state, log_row, read_log, resume
 from wsi_refocus.training.validation import validate
 
+ALONE = Team()
 _WARM_UP = 200
 
 
@@ -39,7 +41,7 @@ def fit(
     progress: Callable[[int], None] = lambda _: None,
     resumed: Callable[[int], None] = lambda _: None,
 ) -> nn.Module:
-    """Train a network, or go on with one whose training was interrupted.
+    """Train a network, or go on with one whose training was interrupted; alone, or as one of torchrun's processes.
 
     Every step draws its patches with a seed of its own, so that a training that was interrupted goes on as if it had
     not been. Written into the output folder: the simulated fields, ``log.jsonl`` with one line a validation, and
@@ -69,14 +71,24 @@ def fit(
         If the loss is no longer a number; the state of the last validation is kept.
     """
     torch.manual_seed(settings.seed)
-    device = torch.device(resolve_device(settings.device))
-    network = start_network(settings).to(device)
+    with joined(settings.device) as (team, device):
+        team.require_even(settings.batch)
+        network = start_network(settings).to(torch.device(resolve_device(device)))
+        if not team.leads:
+            team.wait()  # for the fields of the first
+        fields, validation = _fields_for(network, settings)
+        if team.leads:
+            team.wait()
+        return fit_to_fields(network, fields, validation, settings, progress, resumed, team)
+
+
+def _fields_for(network: nn.Module, settings: TrainingSettings) -> tuple[Sequence[Fields], Sequence[Fields]]:
+    """Fields to learn from and to validate on; simulated if they are not there."""
     folder = Path(settings.output)
     guesses, seed, workers = guesses_of(network), settings.seed, settings.workers
     if Path(settings.manifest).is_dir():
-        imported = read_fields(Path(settings.manifest), guesses, for_a_bank=isinstance(network, TsvaLite))
         folder.mkdir(parents=True, exist_ok=True)
-        return fit_to_fields(network, *imported, settings, progress, resumed)
+        return read_fields(Path(settings.manifest), guesses, for_a_bank=isinstance(network, TsvaLite))
     train, held_out = training_entries(read_manifest(settings.manifest), settings.validation_share)
     folder.mkdir(parents=True, exist_ok=True)
     fields = simulated_fields(train, folder / "fields", settings.fields, guesses, seed, workers, settings.simulation)
@@ -84,7 +96,7 @@ def fit(
     validation = simulated_fields(
         held_out, folder / "validation", count, guesses, seed + 1, workers, settings.simulation
     )
-    return fit_to_fields(network, fields, validation, settings, progress, resumed)
+    return fields, validation
 
 
 def start_network(settings: TrainingSettings) -> nn.Module:
@@ -116,6 +128,7 @@ def fit_to_fields(
     settings: TrainingSettings,
     progress: Callable[[int], None] = lambda _: None,
     resumed: Callable[[int], None] = lambda _: None,
+    team: Team = ALONE,
 ) -> nn.Module:
     """The loop itself: train a network on fields that lie on disk; as `fit`."""
     torch.set_num_threads(settings.threads)
@@ -129,7 +142,7 @@ def fit_to_fields(
     for step in range(began, settings.steps):
         generator = np.random.default_rng([settings.seed, step])
         batch = draw_batch(fields, settings.batch, settings.patch, generator, exchange=settings.exchange)
-        loss = _step(network, batch, optimisers, step, settings)
+        loss = _step(network, team.share_of(batch), optimisers, step, settings, team)
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the loss is {loss} at step {step + 1}; {folder} keeps the state of the last validation: "
@@ -139,11 +152,14 @@ def fit_to_fields(
         losses.append(loss)
         progress(1)
         if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
-            row = {"step": step + 1, "loss": sum(losses) / len(losses)} | validate(average, validation)
-            log_row(folder, row | {"seconds": round(time.monotonic() - clock, 1)})
-            keep_state(folder, step + 1, network, average, optimisers)
+            over = False
+            if team.leads:
+                row = {"step": step + 1, "loss": sum(losses) / len(losses)} | validate(average, validation)
+                log_row(folder, row | {"seconds": round(time.monotonic() - clock, 1)})
+                keep_state(folder, step + 1, network, average, optimisers)
+                over = _is_over([each["network"] for each in read_log(folder, step + 1)], settings.patience)
             losses = []
-            if _is_over([each["network"] for each in read_log(folder, step + 1)], settings.patience):
+            if team.leader_says(over=over):
                 break
     return average
 
@@ -160,7 +176,12 @@ def _optimisers(network: nn.Module, settings: TrainingSettings) -> list[Optimize
 
 
 def _step(
-    network: nn.Module, batch: Batch, optimisers: Sequence[Optimizer], step: int, settings: TrainingSettings
+    network: nn.Module,
+    batch: Batch,
+    optimisers: Sequence[Optimizer],
+    step: int,
+    settings: TrainingSettings,
+    team: Team = ALONE,
 ) -> float:
     """One step of the optimisers; returns the loss. Weights stay as they are where it is no number."""
     device = next(network.parameters()).device
@@ -175,18 +196,20 @@ def _step(
         optimiser.zero_grad(set_to_none=True)
     scale = 1024.0 if settings.precision == "float16" else 1.0  # or small gradients vanish
     (total * scale).backward()  # type: ignore[no-untyped-call]
+    team.average_gradients(network)
     for weight in network.parameters():
         if weight.grad is not None:
             weight.grad.div_(scale)
     norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    if not math.isfinite(float(loss.detach())):
-        return float(loss.detach())
+    told = team.mean(loss.detach())
+    if not math.isfinite(told):
+        return told
     if math.isfinite(float(norm)):
         for optimiser in optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = _learning_rate(step, settings)
             optimiser.step()
-    return float(loss.detach())
+    return told
 
 
 def _height_error(estimate: Tensor, height_um: Tensor) -> Tensor:

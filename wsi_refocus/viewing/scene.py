@@ -15,6 +15,7 @@ from wsi_refocus.ngff.documents import read_attributes
 from wsi_refocus.ngff.metadata import is_finished, read_provenance
 from wsi_refocus.ngff.quality_image import QUALITY_GROUP
 from wsi_refocus.slide.open import SlideSpec
+from wsi_refocus.slide.resampled import ResampledSource
 from wsi_refocus.slide.source import SlideSource
 from wsi_refocus.slide.window import WindowedSource
 from wsi_refocus.viewing.mounts import FolderMount, Mount
@@ -134,9 +135,11 @@ def _source_of(provenance: dict[str, Any]) -> SlideSource:
     region = None if source["region"] is None else Region(*source["region"])
     with contextlib.ExitStack() as opening:
         slide = opening.enter_context(spec.open())
-        window = WindowedSource(slide, source["level"], region)
+        seen: SlideSource = WindowedSource(slide, source["level"], region)
+        if source.get("resampled_um") is not None:
+            seen = ResampledSource(seen, source["resampled_um"])
         opening.pop_all()
-    return window
+    return seen
 
 
 def _offset(provenance: dict[str, Any], plane: int) -> tuple[float, float]:
