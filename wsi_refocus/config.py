@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wsi_refocus.errors import UsageError
+from wsi_refocus.trust.choices import Policy, Uncertainty
+from wsi_refocus.trust.limits import Limits
 
 Pair = tuple[int, int]
 
@@ -56,6 +58,12 @@ class RunSettings(BaseModel):
         Codec of the chunks, as ``zstd:3``.
     reference : str or None
         In-focus slide, or ``plane:N`` of the input, to measure the result against.
+    policy : str
+        What is done with tiles that are not believed: ``keep-sharper``, ``flag`` or ``off``.
+    uncertainty : str
+        How much is predicted again to see whether the network agrees with itself: ``subset`` or ``full``.
+    limits : dict
+        Limits of the evidence that differ from those of `wsi_refocus.trust.limits.Limits`.
     phase : bool
         Whether a phase map is written beside the picture.
     overwrite : bool
@@ -84,6 +92,9 @@ class RunSettings(BaseModel):
     ngff: Literal["0.4", "0.5"] = "0.5"
     compressor: str = "zstd"
     reference: str | None = None
+    policy: Policy = "keep-sharper"
+    uncertainty: Uncertainty = "subset"
+    limits: dict[str, float] = {}
     phase: bool = False
     overwrite: bool = False
 
@@ -97,6 +108,7 @@ class RunSettings(BaseModel):
             raise ValueError("an existing scheduler has its workers already: give --scheduler or --workers")
         if self.region is not None and (min(self.region) < 0 or min(self.region[2:]) < 1):
             raise ValueError("a region is Y,X,HEIGHT,WIDTH in pixels, with a height and width of at least 1")
+        Limits().changed(self.limits)
         return self
 
     def of_the_result(self) -> dict[str, Any]:

@@ -37,6 +37,20 @@ class Numbers(click.ParamType[tuple[int | float, ...]]):
         return numbers
 
 
+class NamedNumber(click.ParamType[tuple[str, float]]):
+    """A name and its value, as ``chi2=30``."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
+        """Split and convert."""
+        name, _, number = str(value).partition("=")
+        try:
+            return name, float(number)
+        except ValueError:
+            self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
+
+
 def slide_arguments(command: Command) -> Command:
     """One slide of two or more planes, or two slides of one plane each."""
     command = click.argument("second", required=False, metavar="[SLIDE2]")(command)

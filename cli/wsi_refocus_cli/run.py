@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from wsi_refocus_cli.interruption import take_termination_as_interrupt
-from wsi_refocus_cli.options import reading_options, slide_arguments, speaking_options
+from wsi_refocus_cli.options import NamedNumber, reading_options, slide_arguments, speaking_options
 
 
 @click.command()
@@ -48,6 +48,27 @@ from wsi_refocus_cli.options import reading_options, slide_arguments, speaking_o
     show_default=True,
     help="Codec of the chunks, as zstd:3, blosc, gzip, none.",
 )
+@click.option(
+    "--policy",
+    type=click.Choice(["keep-sharper", "flag", "off"]),
+    default="keep-sharper",
+    show_default=True,
+    help="What is done with tiles whose evidence is against them: the sharper shot is written, or they are marked.",
+)
+@click.option(
+    "--uncertainty",
+    type=click.Choice(["subset", "full"]),
+    default="subset",
+    show_default=True,
+    help="How much is predicted again, turned: a square of every tile, or all of it (eight times the work).",
+)
+@click.option(
+    "--limit",
+    "limits",
+    type=NamedNumber(),
+    multiple=True,
+    help="Limit of the evidence (docs/trust.md); again for another.",
+)
 @click.option("--reference", metavar="SLIDE|plane:N", help="In-focus slide or plane to measure PSNR and SSIM against.")
 @click.option("--phase", is_flag=True, help="Write a map of the optical phase, too: an image of its own in the output.")
 @click.option("--csv", "as_csv", type=click.Path(), help="Write the quality table as CSV too.")
@@ -71,7 +92,7 @@ def command(
     take_termination_as_interrupt()
     console = Console(stderr=True)
     set_up_logging(verbose, quiet, console)
-    settings = make_settings(**options)
+    settings = make_settings(**options | {"limits": dict(options["limits"])})
     with ConsoleProgress(console, quiet) as progress:
         summary = refocus_with(slide, second, output, settings, progress=progress, csv=as_csv)
     if as_json:

@@ -21,17 +21,46 @@ PHASE_ZERO = 128
 """Grey level of no phase."""
 
 
-def make_lite(spec: MethodSpec) -> Method:
-    """The bundled network, that of a profile, or any other by its checkpoint."""
-    from wsi_refocus.network.zoo import default_checkpoint
+def make_trained(spec: MethodSpec) -> Method:
+    """A network, by its weights; if it wants a bank, fed by the optics of a profile or the nominal ones."""
+    from wsi_refocus.network.inference import NetworkMethod
+    from wsi_refocus.optics.profile import OpticsProfile
+
+    path = weights_of(spec)
+    profile = None if spec.profile is None else OpticsProfile.read(spec.profile)
+    filters_for = partial(bank_for, spec.shots, profile=profile)
+    return NetworkMethod.from_checkpoint(spec.name, path, spec.device, threads=spec.threads, filters_for=filters_for)
+
+
+def weights_of(spec: MethodSpec) -> Path:
+    """Path of the weights of a network: those named, those of the profile, or the bundled ones.
+
+    Raises
+    ------
+    CheckpointError
+        If there are none, or those of the profile are not the ones that it was measured with.
+    UsageError
+        If both weights and a profile are named, or the profile has none.
+    """
+    from wsi_refocus.network.zoo import bundled_checkpoints, default_checkpoint, find_checkpoint
 
     if spec.profile is not None:
-        return _make_tuned(spec)
-    return _from_checkpoint(spec, spec.checkpoint or default_checkpoint())
+        return _tuned_weights(spec)
+    if spec.checkpoint is not None:
+        return find_checkpoint(spec.checkpoint)
+    if spec.name == "tsva-lite":
+        return default_checkpoint()
+    found = [path for name, path in bundled_checkpoints().items() if name.startswith(f"{spec.name}-w")]
+    if not found:
+        raise CheckpointError(
+            f"the method {spec.name} has no bundled weights; train some (wsi-refocus train {spec.name}-w16) "
+            "and name them with --checkpoint"
+        )
+    return found[0]
 
 
-def _make_tuned(spec: MethodSpec) -> Method:
-    """The network of a profile, fed by the optics of that profile."""
+def _tuned_weights(spec: MethodSpec) -> Path:
+    """Weights beside a profile."""
     from wsi_refocus.network.checkpoint import checkpoint_sha256
     from wsi_refocus.optics.profile import OpticsProfile
 
@@ -43,32 +72,7 @@ def _make_tuned(spec: MethodSpec) -> Method:
     path = Path(spec.profile).parent / Path(profile.weights).name
     if checkpoint_sha256(path) != profile.weights_sha256:
         raise CheckpointError(f"{path}: are not the weights that {spec.profile} was measured with; calibrate again")
-    return _from_checkpoint(spec, path, profile)
-
-
-def make_trained(spec: MethodSpec) -> Method:
-    """A network of the paper, whose weights are bundled or named."""
-    from wsi_refocus.network.zoo import bundled_checkpoints
-
-    if spec.checkpoint is not None:
-        return _from_checkpoint(spec, spec.checkpoint)
-    found = [path for name, path in bundled_checkpoints().items() if name.startswith(f"{spec.name}-w")]
-    if not found:
-        raise CheckpointError(
-            f"the method {spec.name} has no bundled weights; train some (wsi-refocus train {spec.name}-w16) "
-            "and name them with --checkpoint"
-        )
-    return _from_checkpoint(spec, found[0])
-
-
-def _from_checkpoint(spec: MethodSpec, name_or_path: str | Path, profile: OpticsProfile | None = None) -> Method:
-    """The network of a checkpoint; if it wants a bank, fed by the optics of a profile or the nominal ones."""
-    from wsi_refocus.network.inference import NetworkMethod
-    from wsi_refocus.network.zoo import find_checkpoint
-
-    path = find_checkpoint(name_or_path)
-    filters_for = partial(bank_for, spec.shots, profile=profile)
-    return NetworkMethod.from_checkpoint(spec.name, path, spec.device, threads=spec.threads, filters_for=filters_for)
+    return path
 
 
 def bank_for(shots: ShotGeometry, guesses: Guesses, profile: OpticsProfile | None = None) -> DualPlaneFilters:

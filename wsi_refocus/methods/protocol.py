@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,5 +105,22 @@ class Method(Protocol):
         -------
         ndarray of shape (n, height, width, 3)
             In grey levels, 0 to 255: uint8, or float32 not yet rounded.
+        """
+        ...
+
+
+@runtime_checkable
+class Locating(Protocol):
+    """A method that can also say where the section lies."""
+
+    def height_um(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Height of the middle of both shots above the section, in µm, over a tile; None if it does not know.
+
+        Parameters
+        ----------
+        first
+            Lower shot, shape (height, width, 3).
+        second
+            The other shot, aligned with the first.
         """
         ...

@@ -116,7 +116,7 @@ def _entry(name: str) -> _Entry:
 _REGISTRY = {
     "tsva-lite": _Entry(
         "our two-shot network, fed by wave optics",
-        by_torch.make_lite,
+        by_torch.make_trained,
         uses_gpu=True,
         trained=True,
         uses_profile=True,

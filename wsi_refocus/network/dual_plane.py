@@ -177,6 +177,11 @@ class WithFilters(nn.Module):
         image: Tensor = self.network(first, second, self.filters(first, second))
         return image
 
+    def height_um(self, first: Tensor, second: Tensor) -> Tensor:
+        """Height of the middle of both shots above the section, shape (n, 1, height / 8, width / 8), in µm."""
+        height: Tensor = self.network.height_um(first, second, self.filters(first, second))  # type: ignore[operator]
+        return height
+
 
 def _spreading(filters: DualPlaneFilters | _Spreading) -> _Spreading:
     """Stand-in that reaches as far as the filters do and no farther, where FFT reaches everywhere a little."""

@@ -141,6 +141,28 @@ class NetworkMethod:
             return np.empty(sharper.shape, np.float32)
         return self._predictor.predict(sharper, other)
 
+    def height_um(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Where the network takes the section to lie, if it is one that looks for it.
+
+        Parameters
+        ----------
+        first
+            Lower shot of a tile, shape (height, width, 3); sides are multiples of ``stride``.
+        second
+            The other shot, aligned with the first.
+
+        Returns
+        -------
+        ndarray of shape (height / 8, width / 8), or None
+            Height of the middle of both shots above the section, in µm.
+        """
+        if not isinstance(self.network, WithFilters):
+            return None
+        with one_thread(), torch.inference_mode():
+            shots = (_shot(each).to(self.device) for each in (first, second))
+            height: NDArray[np.float32] = self.network.height_um(*shots)[0, 0].float().cpu().numpy()
+        return height
+
 
 class Predictor(Protocol):
     """Runs a network where it lies."""

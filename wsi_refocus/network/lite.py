@@ -138,10 +138,7 @@ class TsvaLite(nn.Module):
             Height of the middle of both shots above the section, in µm: what the bank's drifts are candidates of.
         """
         mean = (first + second) / 2
-        between = (candidates - mean.unsqueeze(1)).flatten(1, 2) * _CONTRAST
-        seen = torch.cat([mean - 0.5, (first - mean) * _CONTRAST, between], dim=1)
-        features = self.before(self.entry(self.fold(seen)))
-        context = self.context(features)
+        features, context = self._looked(mean, first, candidates)
         features = self.after(features + _finer(self.hint(context), COARSER))
         out = self.unfold(self.head(features)).to(mean.dtype)  # choices are mixed in full precision
         leaning = _finer(self.leaning(context).to(mean.dtype), COARSER * SHUFFLE)
@@ -150,6 +147,19 @@ class TsvaLite(nn.Module):
         for number, choice in enumerate((first, second, *candidates.unbind(dim=1)), start=1):
             image = image + weights[:, number : number + 1] * choice
         return image, self.height(context).to(mean.dtype)
+
+    def height_um(self, first: Tensor, second: Tensor, candidates: Tensor) -> Tensor:
+        """Say how high the section lies, as `estimate` does, but without refocusing: at half of the cost."""
+        mean = (first + second) / 2
+        height: Tensor = self.height(self._looked(mean, first, candidates)[1])
+        return height.to(mean.dtype)
+
+    def _looked(self, mean: Tensor, first: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
+        """What the first fine blocks and the coarse path make of the shots."""
+        between = (candidates - mean.unsqueeze(1)).flatten(1, 2) * _CONTRAST
+        seen = torch.cat([mean - 0.5, (first - mean) * _CONTRAST, between], dim=1)
+        features = self.before(self.entry(self.fold(seen)))
+        return features, self.context(features)
 
 
 def _finer(maps: Tensor, factor: int) -> Tensor:

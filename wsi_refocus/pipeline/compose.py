@@ -83,7 +83,7 @@ def compose(
         if tile not in expected:
             core = tile.core.relative_to(outer).slices
             swap = feather(decisions.second_is_sharper, tile.core)
-            result[tile.core.relative_to(region).slices] = _mixed(first[core], second[core], swap)
+            result[tile.core.relative_to(region).slices] = mixed(first[core], second[core], swap)
 
     predictions: dict[Tile, dict[bool, NDArray[np.generic]]] = defaultdict(dict)
     for job, prediction in _predict(jobs, outer, first, second, method):
@@ -93,10 +93,10 @@ def compose(
         by_order = predictions.pop(job.tile)
         swap = feather(decisions.second_is_sharper, job.tile.core)
         trust = feather(decisions.predicted, job.tile.core)
-        refocused = by_order[False] if method.by_height else _mixed(by_order.get(False), by_order.get(True), swap)
+        refocused = by_order[False] if method.by_height else mixed(by_order.get(False), by_order.get(True), swap)
         if np.any(np.less(trust, 1)):
             core = job.tile.core.relative_to(outer).slices
-            refocused = _mixed(_mixed(first[core], second[core], swap), refocused, trust)
+            refocused = mixed(mixed(first[core], second[core], swap), refocused, trust)
         result[job.tile.core.relative_to(region).slices] = _grey_levels(refocused)
     return result
 
@@ -155,8 +155,21 @@ def _cut(job: Job, outer: Region, first: Pixels, second: Pixels) -> tuple[Pixels
     return (second[window], first[window]) if job.swapped else (first[window], second[window])
 
 
-def _mixed(zero: NDArray[np.generic] | None, one: NDArray[np.generic] | None, weight: Weight) -> NDArray[np.generic]:
-    """``zero`` where the weight is 0, ``one`` where it is 1, and in between a float32 blend."""
+def mixed(zero: NDArray[np.generic] | None, one: NDArray[np.generic] | None, weight: Weight) -> NDArray[np.generic]:
+    """Blend two images of shape (height, width, 3).
+
+    Parameters
+    ----------
+    zero, one
+        What is taken where the weight is 0 and 1; None if it is so nowhere.
+    weight
+        Of shape (height, width), or one for all.
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3)
+        8-bit if both are, or only one is needed and that is; else float32.
+    """
     if not np.any(weight):
         assert zero is not None  # noqa: S101 - the order was predicted because its weight is not 0
         return zero

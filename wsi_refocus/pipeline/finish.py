@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ import pandas as pd
 from wsi_refocus import __version__
 from wsi_refocus.config import RunSettings
 from wsi_refocus.methods import is_trained
+from wsi_refocus.ngff.files import explained, write_whole
 from wsi_refocus.ngff.metadata import SlideMetadata, finish_store
 from wsi_refocus.ngff.pyramid import write_coarse_levels
 from wsi_refocus.ngff.quality_image import write_quality_image
@@ -29,6 +31,8 @@ from wsi_refocus.pipeline.record import RunRecord
 from wsi_refocus.quality.record import COLUMNS
 
 PREVIEW = "preview.png"
+RECORD = "run.json"
+"""What the run decided before its first shard, so that its shots can be seen again on the output's grid."""
 STATEMENT = (
     "Computed, not captured: the pixels of this slide were predicted from two defocused planes. "
     "The quality table says for every tile what was done."
@@ -67,6 +71,8 @@ def finish(
     if record.phase:
         finish_phase(output, record.layout)
     _write_preview(output, record, table)
+    with explained(output):
+        write_whole(output / RECORD, json.dumps(record.to_json()).encode())
     info = job.source.info
     metadata = SlideMetadata(
         name=Path(info.paths[0]).name,
@@ -120,10 +126,23 @@ def provenance(job: Job, record: RunRecord, settings: RunSettings, seconds: floa
             "mpp": record.method.shots.mpp,
             "trained_for_mpp": [FINEST_MPP, COARSEST_MPP] if is_trained(record.method.name) else None,
         },
+        "trust": _trust(job),
         "settings": settings.of_the_result(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
+    }
+
+
+def _trust(job: Job) -> dict[str, Any]:
+    """How tiles were judged, and by which calibration; or why not."""
+    spec, calibration = job.trust, job.calibration
+    return {
+        "policy": "off" if spec is None else spec.policy,
+        "uncertainty": None if spec is None else spec.uncertainty,
+        "limits": None if spec is None else spec.limits.to_json(),
+        "calibration": None if calibration.sha256 is None else {"sha256": calibration.sha256, **calibration.facts},
+        "calibration_note": calibration.note,
     }
 
 

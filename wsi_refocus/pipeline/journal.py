@@ -7,11 +7,16 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wsi_refocus.errors import OutputError
+from wsi_refocus.geometry import Region
+from wsi_refocus.pipeline.give_back import load_rims, save_rims
 
 FOLDER = ".wsi-refocus"
 
@@ -74,11 +79,33 @@ class Journal:
 
     def cells(self) -> list[dict[str, Any]]:
         """Rows of all cells written so far, in the order of the shards."""
-        rows: list[dict[str, Any]] = []
-        for iy, ix in sorted(self.finished_shards()):
-            path = self.folder / "shards" / f"{iy}_{ix}.json"
-            rows.extend(json.loads(path.read_text(encoding="utf-8")))
+        return [row for index in sorted(self.finished_shards()) for row in self.cells_of(*index)]
+
+    def cells_of(self, iy: int, ix: int) -> list[dict[str, Any]]:
+        """Rows of the cells of one written shard."""
+        path = self.folder / "shards" / f"{iy}_{ix}.json"
+        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
         return rows
+
+    def keep_rims(self, iy: int, ix: int, region: Region, refocused: NDArray[np.uint8]) -> None:
+        """Remember the border of a shard as it was refocused.
+
+        Parameters
+        ----------
+        iy, ix, region
+            The shard, and its pixels.
+        refocused
+            All of them, shape (height, width, 3).
+        """
+        with _explained(self.folder):
+            save_rims(self._rims(iy, ix), region, refocused)
+
+    def rims(self, iy: int, ix: int) -> Mapping[str, NDArray[np.uint8]]:
+        """What `keep_rims` kept, by side."""
+        return load_rims(self._rims(iy, ix))
+
+    def _rims(self, iy: int, ix: int) -> Path:
+        return self.folder / "rims" / f"{iy}_{ix}.npz"
 
     def remove(self) -> None:
         """Forget the run, once the output is finished."""

@@ -10,16 +10,20 @@ from wsi_refocus import __version__
 from wsi_refocus.config import RunSettings
 from wsi_refocus.errors import SlideError, UsageError
 from wsi_refocus.geometry import Region
-from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, is_trained, make_method, resolve_device
+from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, is_trained, make_method, resolve_device, weights_of
 from wsi_refocus.ngff.layout import StoreLayout
 from wsi_refocus.optics.profile import profile_sha256
 from wsi_refocus.pairing.planes import DEFAULT_DEFOCUS_OFFSET_UM, PlanePair, choose_pair
+from wsi_refocus.pipeline.measure import KEEPING_METHODS
 from wsi_refocus.pipeline.record import View, run_identity
 from wsi_refocus.slide.open import SlideSpec, require_mpp
 from wsi_refocus.slide.same_tissue import require_same_tissue
 from wsi_refocus.slide.source import SlideSource
 from wsi_refocus.slide.thumbnail import thumbnail
 from wsi_refocus.tiling.tissue import TissueMask, full, tissue_mask
+from wsi_refocus.trust.bound import Calibration, calibration_beside
+from wsi_refocus.trust.judge import TrustSpec
+from wsi_refocus.trust.limits import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +48,10 @@ class Job:
         What restores it.
     checkpoint_sha256 : str or None
         Hash of the method's weights.
+    trust : TrustSpec or None
+        How its tiles are judged; None if they are not.
+    calibration : Calibration
+        The calibrated bound of its weights, or why there is none.
     layout : StoreLayout
         The output's arrays.
     identity : str
@@ -56,6 +64,8 @@ class Job:
     pair: PlanePair
     method: MethodSpec
     checkpoint_sha256: str | None
+    trust: TrustSpec | None
+    calibration: Calibration
     layout: StoreLayout
     identity: str
 
@@ -132,6 +142,7 @@ def prepare(view: View, source: SlideSource, settings: RunSettings) -> Job:
             shots.mpp,
             FINEST_MPP if shots.mpp < FINEST_MPP else COARSEST_MPP,
         )
+    trust, calibration = _trust_of(settings, spec, method)
     layout = StoreLayout(source.info.size, mpp, settings.ngff, settings.compressor)
     identity = run_identity(
         source.info.fingerprint,
@@ -140,10 +151,26 @@ def prepare(view: View, source: SlideSource, settings: RunSettings) -> Job:
             "checkpoint": method.checkpoint_sha256,
             "profile": profile_sha256(spec.profile),
             "device": device,
+            "bound": calibration.sha256,
             "version": __version__,
         },
     )
-    return Job(view, source, tissue, pair, spec, method.checkpoint_sha256, layout, identity)
+    return Job(view, source, tissue, pair, spec, method.checkpoint_sha256, trust, calibration, layout, identity)
+
+
+def _trust_of(settings: RunSettings, spec: MethodSpec, method: Method) -> tuple[TrustSpec | None, Calibration]:
+    """How tiles are judged, and by which calibration; a missing one is said."""
+    if settings.policy == "off":
+        return None, Calibration(note="tiles were not judged (--policy off)")
+    if spec.name in KEEPING_METHODS:
+        return None, Calibration(note=f"the method {spec.name} gives back what was captured")
+    calibration = Calibration(note=f"the method {spec.name} has no weights, so there is no calibrated bound for it")
+    if is_trained(spec.name):
+        calibration = calibration_beside(weights_of(spec), method.checkpoint_sha256)
+        if calibration.path is None:
+            logger.warning("%s: tiles are judged by the limits of the evidence alone", calibration.note)
+    limits = Limits().changed(settings.limits)
+    return TrustSpec(settings.policy, settings.uncertainty, limits, calibration.path), calibration
 
 
 def absolute(path: str | None) -> str | None:

@@ -22,6 +22,7 @@ from wsi_refocus.slide.resampled import ResampledSource
 from wsi_refocus.slide.selection import SelectedPlanes
 from wsi_refocus.slide.source import SlideSource
 from wsi_refocus.slide.window import WindowedSource
+from wsi_refocus.trust.judge import TrustSpec
 
 if TYPE_CHECKING:  # workers do without, and pydantic takes 0.1 s to import
     from wsi_refocus.config import RunSettings
@@ -135,6 +136,8 @@ class RunRecord:
         What to measure against.
     phase : bool
         Whether a phase map is made, too.
+    trust : TrustSpec or None
+        How refocused tiles are judged; None if they are not.
     """
 
     identity: str
@@ -146,6 +149,7 @@ class RunRecord:
     survey: Survey
     reference: ReferenceRecord | None = None
     phase: bool = False
+    trust: TrustSpec | None = None
 
     def decisions(self) -> Decisions:
         """What is done where: background and flagged cells keep the sharper shot."""
@@ -167,6 +171,7 @@ class RunRecord:
             if self.reference is None
             else {"truth": asdict(self.reference.truth), "survey": self.reference.survey.to_json()},
             "phase": self.phase,
+            "trust": None if self.trust is None else self.trust.to_json(),
         }
 
     @classmethod
@@ -186,6 +191,7 @@ class RunRecord:
             if reference is None
             else ReferenceRecord(PlaneOf.from_json(reference["truth"]), Survey.from_json(reference["survey"])),
             phase=stored["phase"],
+            trust=None if stored["trust"] is None else TrustSpec.from_json(stored["trust"]),
         )
 
 

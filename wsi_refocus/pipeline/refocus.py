@@ -25,9 +25,10 @@ from wsi_refocus.pipeline.memory import PeakMemory
 from wsi_refocus.pipeline.prepare import Job, absolute, default_output, prepare, view_of
 from wsi_refocus.pipeline.progress import Progress, Silence
 from wsi_refocus.pipeline.record import RunRecord
+from wsi_refocus.pipeline.seams import seams_of
 from wsi_refocus.pipeline.summary import RunSummary, count_decisions, fidelity
 from wsi_refocus.pipeline.survey import survey_reference, survey_slide
-from wsi_refocus.pipeline.worker import ShardReport, refocus_shard, release, warm_up
+from wsi_refocus.pipeline.worker import ShardReport, mend_shard, refocus_shard, release, warm_up
 from wsi_refocus.tiling.grid import CellGrid
 
 logger = logging.getLogger(__name__)
@@ -123,6 +124,7 @@ def refocus_with(
         _make_way(folder, job, settings.overwrite)
         record = _begin_or_resume(folder, job, settings, runner, progress)
         pixels = _make_shards(folder, record, settings.retries, runner, progress, memory)
+        _mend_seams(folder, record, settings.retries, runner, progress)
         table = finish(folder, job, record, settings, csv, time.monotonic() - began)
     seconds = time.monotonic() - began
     measured = fidelity(table, record.planes[0])
@@ -202,7 +204,8 @@ def _clear(folder: Path) -> None:
     for entry in folder.iterdir():
         if entry.name != FOLDER:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    shutil.rmtree(folder / FOLDER / "shards", ignore_errors=True)
+    for name in ("shards", "rims"):
+        shutil.rmtree(folder / FOLDER / name, ignore_errors=True)
 
 
 def _begin_or_resume(folder: Path, job: Job, settings: RunSettings, runner: Engine, progress: Progress) -> RunRecord:
@@ -220,6 +223,7 @@ def _begin_or_resume(folder: Path, job: Job, settings: RunSettings, runner: Engi
         survey=survey,
         reference=survey_reference(job, survey, settings, runner, progress),
         phase=settings.phase,
+        trust=job.trust,
     )
     create_store(folder, record.layout)
     if record.phase:
@@ -261,6 +265,24 @@ def _make_shards(
             "the others are done, and the same command tries these again"
         )
     return pixels
+
+
+def _mend_seams(folder: Path, record: RunRecord, retries: int, runner: Engine, progress: Progress) -> None:
+    """Mend the borders of shards that lie beside cells which were given back."""
+    seams = list(seams_of(record, Journal(folder).cells()))
+    if not seams:
+        return
+    progress.start("mend", len(seams), "shards")
+    for outcome in runner.run(mend_shard, seams, (str(folder), record.identity, runner.threads), retries):
+        if outcome.error is not None:
+            if isinstance(outcome.error, OutputError):
+                raise outcome.error
+            raise FailedShardsError(
+                f"{folder}: the border of shard {outcome.item.shard} could not be mended ({outcome.error}); "
+                "all shards are there, and the same command tries again"
+            )
+        progress.advance(1)
+    progress.stop()
 
 
 def _cells(record: RunRecord, index: ShardIndex) -> int:

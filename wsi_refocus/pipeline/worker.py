@@ -12,15 +12,18 @@ from typing import Any
 from wsi_refocus.geometry import Region
 from wsi_refocus.methods import Method, MethodSpec, device_count, make_method
 from wsi_refocus.ngff.layout import ShardIndex
-from wsi_refocus.ngff.store import write_shard
+from wsi_refocus.ngff.store import read_level, write_shard
 from wsi_refocus.pipeline.compose import compose
 from wsi_refocus.pipeline.journal import Journal
-from wsi_refocus.pipeline.measure import CellImages, measure_cells
+from wsi_refocus.pipeline.judging import ShardJudging
+from wsi_refocus.pipeline.measure import CellImages, measure_cells, measures_of_output
 from wsi_refocus.pipeline.memory import peak_rss_mb, process_name
 from wsi_refocus.pipeline.phase import PhaseLayer
 from wsi_refocus.pipeline.planes import OpenPlanes
 from wsi_refocus.pipeline.record import RunRecord
-from wsi_refocus.tiling.grid import CellGrid, TileGrid
+from wsi_refocus.pipeline.seams import Seam, mend
+from wsi_refocus.tiling.grid import CellGrid, CellIndex, TileGrid
+from wsi_refocus.trust.judge import Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +73,24 @@ class ShardWorker:
         self.decisions = record.decisions()
         self.planes = OpenPlanes(record)
         self.phase = PhaseLayer(record.method, record.layout, record.tile, threads) if record.phase else None
+        self.judging = None if record.trust is None else ShardJudging(record, self.method, self.journal, threads)
 
     def make(self, index: ShardIndex) -> ShardReport:
         """Make one shard and journal it."""
         region = self.record.layout.shard_region(index)
         outer = self._outer(region)
         first, second = self.planes.shots(outer)
+        inner = region.relative_to(outer).slices
         pixels = compose(region, outer, first, second, self.decisions, self.method, self.tiles)
+        judgements: dict[CellIndex, Judgement] = {}
+        if self.judging is not None:
+            judgements = self.judging.judge(region, outer, first, second, pixels)
+            pixels = self.judging.act(index, region, (first[inner], second[inner]), pixels, judgements)
         write_shard(self.output, self.record.layout, index, pixels)
         if self.phase is not None:
             self.phase.write(self.output, index, outer, first, second)
-        inner = region.relative_to(outer).slices
         images = CellImages(first[inner], second[inner], pixels, self.planes.truth(region))
-        cells = measure_cells(region, images, self.record)
+        cells = measure_cells(region, images, self.record, judgements)
         self.journal.finish_shard(*index, [cell.as_row() for cell in cells])
         return ShardReport(
             index,
@@ -91,6 +99,17 @@ class ShardWorker:
             process_name(),
             peak_rss_mb(),
         )
+
+    def mend(self, seam: Seam) -> None:
+        """Fade the border of a written shard into cells beyond it that were given back."""
+        region = self.record.layout.shard_region(ShardIndex(*seam.shard))
+        first, second = self.planes.shots(region)
+        pixels = read_level(self.output, 0, region)
+        mend(seam, region, (first, second), pixels, self.record, self.journal)
+        write_shard(self.output, self.record.layout, ShardIndex(*seam.shard), pixels)
+        images = CellImages(first, second, pixels, self.planes.truth(region))
+        rows = self.journal.cells_of(*seam.shard)
+        self.journal.finish_shard(*seam.shard, [{**row, **_measured_again(row, images, region)} for row in rows])
 
     def _outer(self, region: Region) -> Region:
         """Pixels to read: with the halo, unless nothing in the shard is computed."""
@@ -152,6 +171,25 @@ def _worker(output: str, identity: str, threads: int) -> ShardWorker:
             release()
             _current[output, identity] = ShardWorker(output, RunRecord.from_json(Journal(output).record()), threads)
         return _current[output, identity]
+
+
+def mend_shard(output: str, identity: str, threads: int, seam: Seam) -> None:
+    """Mend the border of one shard of a run; the function that is sent to workers when all shards are written.
+
+    Parameters
+    ----------
+    output, identity, threads
+        As of `refocus_shard`.
+    seam
+        The shard, and the cells around it that were given back.
+    """
+    _worker(output, identity, threads).mend(seam)
+
+
+def _measured_again(row: dict[str, Any], images: CellImages, region: Region) -> dict[str, float]:
+    """What is measured on the written pixels of the cell of a row."""
+    place = Region(*(int(row[name]) for name in ("y", "x", "height", "width")))
+    return measures_of_output(images.cut(place.relative_to(region)))
 
 
 def release() -> None:

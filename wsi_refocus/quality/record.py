@@ -17,9 +17,16 @@ class Decision(StrEnum):
     KEPT = "kept"
     """Tissue taken over from the sharper plane."""
     BACKGROUND = "background"
-    """No tissue: taken over from the reference plane."""
+    """No tissue: taken over from the plane that is the sharper one nearby."""
     FLAGGED = "flagged"
-    """The planes cannot be trusted to show the same place: taken over from the sharper plane."""
+    """Not to be believed: the planes may not show the same place, or (``--policy flag``) the evidence is against it."""
+
+
+class Written(StrEnum):
+    """Whose pixels a cell of the output has."""
+
+    REFOCUSED = "refocused"
+    SHARPER = "sharper shot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +59,24 @@ class CellRecord:
     tissue_fraction: float = math.nan
     decision: Decision = Decision.BACKGROUND
     reason: str = ""
+    written: Written = Written.SHARPER
+    z_first_um: float = math.nan
+    z_second_um: float = math.nan
+    drift_um: float = math.nan
+    spacing_um: float = math.nan
+    chi2_first: float = math.nan
+    chi2_second: float = math.nan
+    unvouched: float = math.nan
+    disagreement: float = math.nan
+    network_disagreement: float = math.nan
+    haematoxylin_change: float = math.nan
+    eosin_change: float = math.nan
+    noise_in_common: float = math.nan
+    change: float = math.nan
+    psnr_predicted: float = math.nan
+    psnr_bound: float = math.nan
+    gain_predicted: float = math.nan
+    gain_bound: float = math.nan
     psnr_output: float = math.nan
     psnr_first: float = math.nan
     psnr_second: float = math.nan
@@ -62,7 +87,7 @@ class CellRecord:
     def as_row(self) -> dict[str, int | float | str]:
         """Columns and their values, in the order of `COLUMNS`."""
         row = asdict(self)
-        row["decision"] = self.decision.value
+        row["decision"], row["written"] = self.decision.value, self.written.value
         return row
 
 
@@ -86,9 +111,11 @@ COLUMNS = MappingProxyType(
         "height_um": Column("µm", "height of the cell"),
         "width_um": Column("µm", "width of the cell"),
         "sharper": Column("plane", "index of the focal plane taken as Y1, the sharper shot"),
-        "brenner_first": Column("grey levels²", "mean Brenner gradient of the first plane, as captured"),
-        "brenner_second": Column("grey levels²", "mean Brenner gradient of the second plane, as captured"),
-        "brenner_output": Column("grey levels²", "mean Brenner gradient of the result"),
+        "brenner_first": Column("grey levels²", "mean Brenner gradient of the first plane, as captured; advisory"),
+        "brenner_second": Column("grey levels²", "mean Brenner gradient of the second plane, as captured; advisory"),
+        "brenner_output": Column(
+            "grey levels²", "mean Brenner gradient of the result; advisory, as invented detail raises it"
+        ),
         "shift_y_px": Column("px", "shift of the second plane against the first: content at (y, x) of the"),
         "shift_x_px": Column("px", "first plane lies at (y + shift_y, x + shift_x) of the second"),
         "shift_error_px": Column("px", "standard error of the shift"),
@@ -98,6 +125,24 @@ COLUMNS = MappingProxyType(
         "tissue_fraction": Column("1", "part of the cell's area that is tissue"),
         "decision": Column("", "refocused, kept, background or flagged"),
         "reason": Column("", "why, where the decision is not 'refocused'"),
+        "written": Column("", "whose pixels the output has: refocused or sharper shot"),
+        "z_first_um": Column("µm", "height of the first plane over focus, fitted by blurring the refocused tile again"),
+        "z_second_um": Column("µm", "height of the second plane over focus, fitted in the same way"),
+        "drift_um": Column("µm", "focus drift δ: height of the section above the middle of both planes"),
+        "spacing_um": Column("µm", "fitted distance of the planes, to compare with the known one"),
+        "chi2_first": Column("1", "reduced χ² of the refocused tile, blurred again, against the first plane"),
+        "chi2_second": Column("1", "reduced χ² of the refocused tile, blurred again, against the second plane"),
+        "unvouched": Column("1", "share of the refocused tile's energy that stands above the noise in neither plane"),
+        "disagreement": Column("grey levels", "RMS difference of the refocused tile from predictions of turned planes"),
+        "network_disagreement": Column("grey levels", "RMS difference from what another bundled network makes of it"),
+        "haematoxylin_change": Column("OD", "change of haematoxylin at low frequencies, against the sharper plane"),
+        "eosin_change": Column("OD", "change of eosin at low frequencies, against the sharper plane"),
+        "noise_in_common": Column("1", "correlation of the planes' noise: 0 for two planes, 1 for one plane twice"),
+        "change": Column("grey levels", "RMS difference of the refocused tile from the sharper plane"),
+        "psnr_predicted": Column("dB", "predicted PSNR of the refocused tile"),
+        "psnr_bound": Column("dB", "PSNR that the refocused tile exceeds with 90 % probability"),
+        "gain_predicted": Column("dB", "predicted PSNR of the refocused tile over that of the sharper plane"),
+        "gain_bound": Column("dB", "gain that the refocused tile exceeds with 90 % probability"),
         "psnr_output": Column("dB", "PSNR of the result against the reference"),
         "psnr_first": Column("dB", "PSNR of the first plane (aligned) against the reference"),
         "psnr_second": Column("dB", "PSNR of the second plane (aligned) against the reference"),

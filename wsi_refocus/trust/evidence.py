@@ -1,0 +1,164 @@
+"""What can be found out about a refocused tile without knowing the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsi_refocus.methods import Method, MethodSpec, is_trained, make_method
+from wsi_refocus.quality.consistency import reblur
+from wsi_refocus.quality.cross_spectra import cross_spectra
+from wsi_refocus.quality.defocus import focus_of_shots
+from wsi_refocus.quality.stain import slow_stain_changes
+from wsi_refocus.restoration.mean import Mean
+from wsi_refocus.trust.choices import Uncertainty
+from wsi_refocus.trust.disagreement import TRANSPOSED, Surroundings, disagreement, full_disagreement, height_um, rms
+from wsi_refocus.trust.features import Differences, features_of
+from wsi_refocus.trust.reblurring import transfers_for
+
+Pixels = NDArray[np.uint8]
+COMPANIONS = {"tsva-lite": "tsva", "tsva": "unet", "unet": "tsva", "burst": "tsva"}
+"""The other bundled network that is asked, by method."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Evidence of one tile; NaN where something could not be measured.
+
+    Attributes
+    ----------
+    z_first_um, z_second_um : float
+        Fitted heights of the two shots over focus.
+    drift_um : float
+        δ̂: height of the section above the middle of the shots; as the network sees it if it looks for it, or else as
+        the blur of both shots shows it.
+    spacing_um : float
+        Fitted distance of the two shots.
+    chi2_first, chi2_second : float
+        Reduced χ² of the output, blurred again, against each shot.
+    unvouched : float
+        Share of the output's energy that stands above the noise in neither shot.
+    disagreement, network_disagreement : float
+        RMS difference in grey levels from predictions of turned shots, and from another network's.
+    haematoxylin_change, eosin_change : float
+        Mean absolute change of the stains' optical density at low frequencies, against the sharper shot.
+    change : float
+        RMS difference in grey levels from the sharper shot.
+    spacing_ratio : float
+        Fitted distance of the shots over the known one; negative where they come out in the wrong order.
+    sharper_z_um : float
+        Fitted distance of the sharper shot from focus.
+    noise_in_common : float
+        Correlation of the shots' noise: 0 for two shots, 1 for the same one twice.
+    features : mapping of str to float
+        What the calibrated bound is computed from.
+    """
+
+    z_first_um: float
+    z_second_um: float
+    drift_um: float
+    spacing_um: float
+    chi2_first: float
+    chi2_second: float
+    unvouched: float
+    disagreement: float
+    network_disagreement: float
+    haematoxylin_change: float
+    eosin_change: float
+    change: float
+    spacing_ratio: float
+    sharper_z_um: float
+    noise_in_common: float
+    features: Mapping[str, float] = field(repr=False)
+
+
+class Examiner:
+    """Gathers the evidence of tiles; safe from several threads at once.
+
+    Parameters
+    ----------
+    spec
+        How to make the method: shots, profile and threads count here, too.
+    method
+        The method, made.
+    uncertainty
+        ``subset``: one square of every tile is predicted again, transposed and by another network; ``full``: the whole
+        tile seven times besides, flipped and turned.
+    """
+
+    def __init__(self, spec: MethodSpec, method: Method, uncertainty: Uncertainty = "subset") -> None:
+        self._spec = spec
+        self._method = method if is_trained(spec.name) else None
+        self._uncertainty = uncertainty
+        self._transfers = transfers_for(spec.profile, spec.shots.mpp)
+        companion = COMPANIONS.get(spec.name)
+        self._companion = (
+            None if companion is None else make_method(replace(spec, name=companion, checkpoint=None, profile=None))
+        )
+
+    def examine(self, place: Surroundings, output: Pixels) -> Evidence:
+        """Gather the evidence of one tile.
+
+        Parameters
+        ----------
+        place
+            Both shots around the tile.
+        output
+            What the method made of the tile, RGB of shape (height, width, 3).
+        """
+        first, second = (shot[place.tile.slices] for shot in (place.first, place.second))
+        sharper = second if place.second_is_sharper else first
+        spectra = cross_spectra(output, first, second)
+        fit = reblur(spectra, self._transfers)
+        focus = focus_of_shots(spectra, self._transfers, self._spec.shots.offset_um)
+        height = math.nan if self._method is None else height_um(self._method, place)
+        stains = slow_stain_changes(output, sharper)
+        differences = Differences(
+            from_sharper=rms(output, sharper),
+            from_mean=rms(output, Mean().restore(first, second)),
+            of_shots=rms(first, second),
+            of_turns=self._by_turn(place, output),
+            of_networks=self._by_network(place, output),
+        )
+        features = features_of(
+            spectra,
+            fit,
+            focus,
+            differences,
+            stains,
+            self._spec.shots,
+            height,
+            second_is_sharper=place.second_is_sharper,
+        )
+        by_turns = differences.of_turns
+        if self._uncertainty == "full" and self._method is not None:
+            by_turns = full_disagreement(self._method, place, output)
+        low, high = fit.z_um
+        return Evidence(
+            z_first_um=low,
+            z_second_um=high,
+            drift_um=focus.drift_um if math.isnan(height) else -height,
+            spacing_um=high - low,
+            chi2_first=fit.chi2[0],
+            chi2_second=fit.chi2[1],
+            unvouched=fit.unvouched,
+            disagreement=by_turns,
+            network_disagreement=differences.of_networks,
+            haematoxylin_change=stains[0],
+            eosin_change=stains[1],
+            change=differences.from_sharper,
+            spacing_ratio=(high - low) / (2 * self._spec.shots.offset_um),
+            sharper_z_um=abs(fit.z_um[place.second_is_sharper]),
+            noise_in_common=focus.noise_in_common,
+            features=features,
+        )
+
+    def _by_turn(self, place: Surroundings, output: Pixels) -> float:
+        return math.nan if self._method is None else disagreement(self._method, place, output, TRANSPOSED)
+
+    def _by_network(self, place: Surroundings, output: Pixels) -> float:
+        return math.nan if self._companion is None else disagreement(self._companion, place, output, 0)

@@ -1,0 +1,101 @@
+"""Calibrating a bound: a regression on tiles of known error, and the quantile of its misses on other patients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from wsi_refocus.trust.bound import TARGETS, ErrorBound, expanded, standardised
+
+COVERAGE = 0.9
+UNITS = 192
+RIDGE = 30.0
+FOLDS = 6
+_SEED = 0
+_LEAST_MISS = 0.05
+
+Real = NDArray[np.float64]
+
+
+def fit_bound(
+    learned: pd.DataFrame, held_out: pd.DataFrame, names: Sequence[str], facts: Mapping[str, Any]
+) -> ErrorBound:
+    """Fit the regression to some groups, and take the quantiles from others.
+
+    Parameters
+    ----------
+    learned, held_out
+        One row a tile: features, the targets ``psnr`` and ``gain`` in dB, and ``group``; no group is in both.
+    names
+        Columns that are features.
+    facts
+        What to keep with the bound.
+
+    Raises
+    ------
+    ValueError
+        If a group is in both.
+    """
+    if common := set(learned["group"]) & set(held_out["group"]):
+        raise ValueError(f"the groups {sorted(common)} are in both parts")
+    rows, targets = learned[list(names)].to_numpy(float), learned[list(TARGETS)].to_numpy(float)
+    centre = np.nanmean(rows, axis=0)
+    scale = np.maximum(np.nanstd(rows, axis=0), 1e-6)
+    generator = np.random.default_rng(_SEED)
+    hidden = np.vstack([
+        generator.normal(0, 1 / math.sqrt(len(names)), (len(names), UNITS)),
+        generator.normal(0, 0.5, UNITS),
+    ])  # fmt: skip
+    basis = expanded(standardised(rows, centre, scale), hidden)
+    mean = _ridge(basis, targets)
+    misses = np.abs(targets - _out_of_fold(basis, targets, learned["group"].to_numpy()))
+    log_spread = _ridge(basis, np.log(misses + _LEAST_MISS), 10 * RIDGE)
+    bound = ErrorBound(tuple(names), centre, scale, hidden, mean, log_spread, (0.0, 0.0), dict(facts))
+    quantiles = conformal_quantiles(bound, held_out)
+    return ErrorBound(tuple(names), centre, scale, hidden, mean, log_spread, quantiles, dict(facts))
+
+
+def conformal_quantiles(bound: ErrorBound, held_out: pd.DataFrame, coverage: float = COVERAGE) -> tuple[float, float]:
+    """How many spreads below the prediction the bounds have to lie, by split conformal prediction.
+
+    With n held-out tiles it is the ⌈(n + 1) · coverage⌉-th smallest of their misses, so that a new tile of the same
+    kind exceeds its bound with at least that probability (Vovk et al., "Algorithmic learning in a random world", 2005).
+
+    Parameters
+    ----------
+    bound
+        A fitted bound, whose own quantiles are not used.
+    held_out
+        Tiles that it was not fitted to.
+    coverage
+        The probability.
+    """
+    mean, spread = bound.predict(held_out[list(bound.names)].to_numpy(float))
+    misses: Real = np.sort((mean - held_out[list(TARGETS)].to_numpy(float)) / spread, axis=0)
+    rank = min(math.ceil((len(misses) + 1) * coverage), len(misses)) - 1
+    psnr, gain = misses[rank]
+    return float(psnr), float(gain)
+
+
+def _ridge(basis: Real, targets: Real, weight: float = RIDGE) -> Real:
+    """Coefficients of a ridge regression whose constant is free."""
+    penalty = weight * np.eye(basis.shape[1])
+    penalty[0, 0] = 0
+    coefficients: Real = np.linalg.solve(basis.T @ basis + penalty, basis.T @ targets)
+    return coefficients
+
+
+def _out_of_fold(basis: Real, targets: Real, groups: NDArray[np.object_]) -> Real:
+    """Predictions of every tile by a regression that has not seen its group."""
+    names = sorted(set(groups))
+    fold = np.array([names.index(group) % FOLDS for group in groups])
+    predicted = np.empty_like(targets)
+    for number in range(FOLDS):
+        inside = fold == number
+        predicted[inside] = basis[inside] @ _ridge(basis[~inside], targets[~inside])
+    return predicted

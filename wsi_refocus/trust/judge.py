@@ -1,0 +1,107 @@
+"""From a refocused tile to what is believed of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsi_refocus.methods import Method, MethodSpec
+from wsi_refocus.trust.bound import UNKNOWN, Bounds, ErrorBound
+from wsi_refocus.trust.choices import Policy, Uncertainty
+from wsi_refocus.trust.disagreement import Surroundings
+from wsi_refocus.trust.evidence import Evidence, Examiner
+from wsi_refocus.trust.limits import Limits
+from wsi_refocus.trust.verdict import IN_FOCUS, doubt, is_in_focus
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSpec:
+    """What is needed to judge tiles in any process.
+
+    Attributes
+    ----------
+    policy : str
+        What is done with a tile that is not believed.
+    uncertainty : str
+        How much is predicted again.
+    limits : Limits
+        What evidence may be.
+    bound : str or None
+        Path of the calibrated bound; None if there is none for these weights.
+    """
+
+    policy: Policy = "keep-sharper"
+    uncertainty: Uncertainty = "subset"
+    limits: Limits = field(default_factory=Limits)
+    bound: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Content for a JSON file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """Rebuild from `to_json`."""
+        return cls(**{**stored, "limits": Limits(**stored["limits"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is believed of one tile.
+
+    Attributes
+    ----------
+    evidence, bounds
+        What was found out.
+    doubt : str
+        Why the tile is not believed; empty if it is.
+    in_focus : bool
+        Whether it is believed, but the sharper shot is in focus already.
+    """
+
+    evidence: Evidence
+    bounds: Bounds
+    doubt: str
+    in_focus: bool
+
+    def keeps_sharper(self, policy: Policy) -> str:
+        """Why the sharper shot is given back under a policy; empty if it is not."""
+        if policy != "keep-sharper":
+            return ""
+        return self.doubt or (IN_FOCUS if self.in_focus else "")
+
+
+class Judge:
+    """Judges tiles; safe from several threads at once.
+
+    Parameters
+    ----------
+    spec
+        How.
+    method_spec, method
+        The method that makes the tiles.
+    """
+
+    def __init__(self, spec: TrustSpec, method_spec: MethodSpec, method: Method) -> None:
+        self.spec = spec
+        self._examiner = Examiner(method_spec, method, spec.uncertainty)
+        self._bound = None if spec.bound is None else ErrorBound.read(spec.bound)
+
+    def judge(self, place: Surroundings, output: NDArray[np.uint8]) -> Judgement:
+        """Judge one tile.
+
+        Parameters
+        ----------
+        place
+            Both shots around it.
+        output
+            What the method made of it, RGB of shape (height, width, 3).
+        """
+        evidence = self._examiner.examine(place, output)
+        bounds = UNKNOWN if self._bound is None else self._bound.of(evidence.features)
+        why = doubt(evidence, bounds, self.spec.limits)
+        quiet = not why and is_in_focus(evidence, self.spec.limits)
+        return Judgement(evidence, bounds, why, quiet)
