@@ -22,6 +22,9 @@ COMMANDS = {
     "run": "Refocus a slide scanned at two focal planes.",
     "info": "Show what a slide holds and what `run` would make of it.",
     "view": "Open a refocused slide in a viewer.",
+    "report": "Make the report of a refocused slide again: one page for people.",
+    "verify": "Check that an output is whole and sound.",
+    "compare": "Put two outputs, or an output and a truth, side by side.",
     "evaluate": "Measure methods where the truth is known.",
     "calibrate": "Fit the optics of one scanner to a focal stack of it.",
     "train": "Train a network on simulated acquisitions.",
@@ -36,6 +39,7 @@ Exit codes:
   2    wrong usage
   3    the input, the checkpoint or the output cannot be used
   4    finished, but some shards failed; the same command retries them
+  5    verify found something wrong
   130  interrupted; the same command continues
 """
 

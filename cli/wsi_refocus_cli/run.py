@@ -95,7 +95,25 @@ def command(
     settings = make_settings(**options | {"limits": dict(options["limits"])})
     with ConsoleProgress(console, quiet) as progress:
         summary = refocus_with(slide, second, output, settings, progress=progress, csv=as_csv)
+    report = _report(summary.output)
     if as_json:
-        click.echo(json.dumps(summary.to_json()))
+        click.echo(json.dumps(summary.to_json() | {"report": report}))
     elif not quiet:
         click.echo(summary.to_text())
+        if report:
+            click.echo(f"Report:  {report}")
+
+
+def _report(output: str) -> str | None:
+    """Page for people; that it cannot be made must not spoil a finished slide."""
+    import logging
+    from pathlib import Path
+
+    from wsi_refocus.errors import RefocusError
+    from wsi_refocus.report.page import write_report
+
+    try:
+        return str(write_report(Path(output)))
+    except RefocusError as error:
+        logging.getLogger(__name__).warning("the slide is finished, but its report could not be made: %s", error)
+        return None

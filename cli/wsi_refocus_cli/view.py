@@ -37,15 +37,14 @@ def command(output: Path, serve: bool, port: int, no_browser: bool) -> None:
         with served_store(output, port) as address:
             _wait(f"Serving {output} at {address}")
         return
-    from wsi_refocus.viewing.neuroglancer import DECISION_COLOURS, open_viewer
+    from wsi_refocus.viewing.neuroglancer import legend, open_viewer
 
     with served_scene(output, port) as scene:
         viewer = open_viewer(scene, port + 1 if port else 0)  # Neuroglancer forgets a viewer that nobody holds
         address = viewer.get_viewer_url()
         if not no_browser:
             webbrowser.open(address)
-        legend = ", ".join(f"{decision} {colour}" for decision, (colour, _) in DECISION_COLOURS.items())
-        _wait(f"Showing {output} at {address}\nThe layer 'decision' shows what was done to every tile: {legend}.")
+        _wait("\n".join([f"Showing {output} at {address}", *legend(scene)]))
 
 
 def _wait(message: str) -> None:

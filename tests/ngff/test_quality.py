@@ -15,7 +15,7 @@ from tests.ngff.stores import small_layout
 from wsi_refocus.errors import OutputError
 from wsi_refocus.ngff.compressor import Version
 from wsi_refocus.ngff.layout import StoreLayout
-from wsi_refocus.ngff.quality_image import write_quality_image
+from wsi_refocus.ngff.quality_image import NOT_MEASURED, read_quality_image, write_quality_image
 from wsi_refocus.ngff.tables import read_quality, write_quality, write_quality_csv
 
 CELL = 16
@@ -106,7 +106,45 @@ def test_quality_image_holds_the_table(tmp_path: Path, layout: StoreLayout) -> N
         decision, sharper, brenner = image[:, row.iy, row.ix]
         assert decision == codes[row.decision]
         assert sharper == row.sharper
-        assert brenner == (0 if math.isnan(row.brenner_output) else np.float32(row.brenner_output))
+        assert brenner == np.float32(NOT_MEASURED if math.isnan(row.brenner_output) else row.brenner_output)
+
+
+def test_a_measured_zero_is_told_from_what_was_not_measured(tmp_path: Path, layout: StoreLayout) -> None:
+    """A bound of 0 dB says much, and none says nothing; both are drawn, and come back as what they were."""
+    frame = quality_of(layout)
+    frame["gain_bound"] = np.where(frame["decision"] == "background", np.nan, 0.0)
+    frame.loc[1, "gain_bound"] = -3.5
+    write_quality_image(tmp_path, frame, layout, CELL)
+    attributes = zarr.open_group(tmp_path / "quality", mode="r").attrs
+    assert attributes["quality"]["not_measured"] == NOT_MEASURED
+    windows = {each["label"]: each["window"] for each in attributes["ome"]["omero"]["channels"]}
+    assert (windows["gain_bound"]["start"], windows["gain_bound"]["end"]) == (-3.5, 0)
+    image = read_quality_image(tmp_path)
+    bound = image.planes[image.names.index("gain_bound")]
+    np.testing.assert_array_equal(bound.ravel(), frame["gain_bound"].to_numpy(np.float32))
+
+
+def test_a_quality_image_of_an_older_version_is_read(tmp_path: Path, layout: StoreLayout) -> None:
+    """There 0 was written for what was not measured."""
+    write_quality_image(tmp_path, quality_of(layout), layout, CELL)
+    group = zarr.open_group(tmp_path / "quality", mode="r+")
+    planes = np.asarray(group["0"])
+    group["0"][...] = np.where(planes == NOT_MEASURED, 0, planes)
+    group.attrs["quality"] = {**group.attrs["quality"], "not_measured": 0.0}
+    image = read_quality_image(tmp_path)
+    assert image.not_measured == 0
+    np.testing.assert_array_equal(np.isnan(image.planes[2]), planes[2] == NOT_MEASURED)
+
+
+def test_a_damaged_quality_image_is_told_in_one_line(tmp_path: Path, layout: StoreLayout) -> None:
+    with pytest.raises(OutputError, match="quality image cannot be read"):
+        read_quality_image(tmp_path)
+    write_quality_image(tmp_path, quality_of(layout), layout, CELL)
+    (file,) = [each for each in (tmp_path / "quality" / "0" / "c" / "2").rglob("*") if each.is_file()][:1]
+    file.write_bytes(b"no chunk")
+    with pytest.raises(OutputError, match="quality image cannot be read") as error:
+        read_quality_image(tmp_path)
+    assert "\n" not in str(error.value)
 
 
 def test_quality_image_lies_over_the_slide(tmp_path: Path, layout: StoreLayout) -> None:
@@ -124,7 +162,7 @@ def test_coarse_quality_is_the_mean_of_what_was_measured(tmp_path: Path, layout:
     write_quality_image(tmp_path, frame, layout, CELL)
     coarse = np.asarray(zarr.open_group(tmp_path / "quality", mode="r")["1"])
     fours = frame.groupby([frame["iy"] // 2, frame["ix"] // 2])
-    expected = fours["brenner_output"].mean().fillna(0).to_numpy().reshape(coarse.shape[1:])
+    expected = fours["brenner_output"].mean().fillna(NOT_MEASURED).to_numpy().reshape(coarse.shape[1:])
     np.testing.assert_allclose(coarse[2], expected, rtol=1e-6)
     assert coarse[0, 0, 0] == 4  # a flagged cell stays in sight
     assert set(np.unique(coarse[1])) <= {-1, 1}  # planes are not averaged
@@ -133,7 +171,7 @@ def test_coarse_quality_is_the_mean_of_what_was_measured(tmp_path: Path, layout:
 def test_cells_that_are_not_in_the_table_are_told_apart(tmp_path: Path, layout: StoreLayout) -> None:
     write_quality_image(tmp_path, quality_of(layout).iloc[:5], layout, CELL)
     decision = np.asarray(zarr.open_group(tmp_path / "quality", mode="r")["0"])[0]
-    assert (decision[0, :5] > 0).all() and not decision[1:].any()
+    assert (decision[0, :5] > 0).all() and (decision[1:] == NOT_MEASURED).all()
 
 
 def test_a_cell_outside_the_slide_is_refused(tmp_path: Path, layout: StoreLayout) -> None:

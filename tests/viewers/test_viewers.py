@@ -17,8 +17,9 @@ from skimage.transform import resize
 from tests.viewing.running import viewing
 from wsi_refocus.geometry import Region
 from wsi_refocus.ngff.store import read_level
+from wsi_refocus.ngff.tables import read_quality
 from wsi_refocus.viewing.mounts import FolderMount
-from wsi_refocus.viewing.neuroglancer import Scene, open_viewer, scene_state
+from wsi_refocus.viewing.neuroglancer import DECISION_COLOURS, Scene, open_viewer, scene_state
 from wsi_refocus.viewing.scene import served_scene
 from wsi_refocus.viewing.server import StoreServer
 
@@ -107,9 +108,13 @@ def test_neuroglancer_shows_a_captured_plane(output: Path, scene: Scene, expecte
 
 
 def test_neuroglancer_lays_the_decisions_over_the_result(output: Path, scene: Scene, expected: Pixels) -> None:
-    """Refocused tiles are tinted green by a third: as much less red, and a darker background."""
+    """Tiles are tinted by a third: refocused ones blue, those that kept a shot yellow."""
     screen = _neuroglancer(scene, {"result", "decision"}, f"neuroglancer-decision-{output.name}")
-    tinted = (expected * 0.65 + np.array([0.1, 0.65, 0.2]) * 255 * 0.35).astype(np.uint8)
+    colours = np.empty(expected.shape)
+    for iy, ix, decision in read_quality(output)[["iy", "ix", "decision"]].itertuples(index=False):
+        # a cell of 512 pixels has 128 at a quarter of the resolution
+        colours[iy * 128 : (iy + 1) * 128, ix * 128 : (ix + 1) * 128] = DECISION_COLOURS[decision][1]
+    tinted = (expected * 0.65 + colours * 255 * 0.35).astype(np.uint8)
     assert difference(screen, tinted, _scale(scene)) < MAX_DIFFERENCE
     assert difference(screen, expected, _scale(scene)) > 1.5 * MAX_DIFFERENCE
 

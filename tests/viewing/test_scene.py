@@ -11,6 +11,7 @@ from tests.viewing.conftest import SHIFT
 from wsi_refocus.errors import OutputError
 from wsi_refocus.geometry import Region
 from wsi_refocus.ngff.metadata import read_provenance
+from wsi_refocus.ngff.quality_image import NOT_MEASURED
 from wsi_refocus.ngff.store import read_level
 from wsi_refocus.pipeline.refocus import refocus_slide
 from wsi_refocus.viewing.scene import served_scene, served_store
@@ -21,6 +22,7 @@ def test_all_layers_are_served(output: Path) -> None:
         assert (scene.size, scene.mpp, scene.cell_um) == ((900, 1100), (0.5, 0.5), (256, 256))
         assert [name for name, _ in scene.shots] == ["plane-0", "plane-1"]
         assert [measure.name for measure in scene.measures][:2] == ["decision", "sharper"]
+        assert scene.not_measured == NOT_MEASURED
         result = zarr.open_group(scene.result, mode="r")
         corner = result["0"][:, :200, :200].transpose(1, 2, 0)
         assert np.array_equal(corner, read_level(output, 0, Region(0, 0, 200, 200)))
@@ -86,6 +88,15 @@ def test_a_result_without_quality_image_is_shown(output: Path, tmp_path: Path) -
     with served_scene(copy) as scene:
         assert scene.quality is None
         assert not scene.measures
+
+
+def test_an_older_quality_image_says_what_was_not_measured(output: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.ome.zarr"
+    shutil.copytree(output, copy)
+    quality = zarr.open_group(copy / "quality", mode="r+")
+    quality.attrs["quality"] = {**quality.attrs["quality"], "not_measured": 0.0}
+    with served_scene(copy) as scene:
+        assert scene.not_measured == 0
 
 
 def test_what_is_no_finished_output_is_refused(output: Path, tmp_path: Path) -> None:

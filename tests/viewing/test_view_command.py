@@ -33,7 +33,7 @@ def test_serve(output: Path) -> None:
 def test_show(output: Path) -> None:
     with viewing(output, "--no-browser") as (address, said):
         assert b"<html" in fetch(address).lower()
-        assert "refocused green" in said
+        assert "refocused blue" in said
 
 
 def test_a_port_in_use(output: Path) -> None:

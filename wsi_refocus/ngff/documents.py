@@ -28,12 +28,16 @@ def write_group(path: Path, version: Version, attributes: Mapping[str, Any]) -> 
     attributes
         Attributes of the group. NaN and infinity, which JSON does not have, become null.
     """
+    for name, content in group_documents(version, attributes).items():
+        write_whole(path / name, content)
+
+
+def group_documents(version: Version, attributes: Mapping[str, Any]) -> dict[str, bytes]:
+    """Documents that `write_group` writes: name and content, in the order in which they are written."""
     content = plain(attributes)
     if version == "0.5":
-        _write(path / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": content})
-    else:
-        _write(path / ".zgroup", {"zarr_format": 2})
-        _write(path / ".zattrs", content)
+        return {"zarr.json": _json({"zarr_format": 3, "node_type": "group", "attributes": content})}
+    return {".zgroup": _json({"zarr_format": 2}), ".zattrs": _json(content)}
 
 
 def read_attributes(path: Path) -> dict[str, Any] | None:
@@ -61,9 +65,8 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _write(path: Path, content: object) -> None:
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    write_whole(path, text.encode("utf-8"))
+def _json(content: object) -> bytes:
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 
 def _read(path: Path) -> dict[str, Any] | None:

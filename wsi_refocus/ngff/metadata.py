@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from wsi_refocus.errors import OutputError
 from wsi_refocus.geometry import Size
 from wsi_refocus.ngff.arrays import write_image
+from wsi_refocus.ngff.checksums import CHECKSUMS, write_checksums
 from wsi_refocus.ngff.compressor import Compressor
-from wsi_refocus.ngff.documents import read_attributes, write_group
+from wsi_refocus.ngff.documents import group_documents, read_attributes, write_group
 from wsi_refocus.ngff.files import PARTIAL, explained, write_whole
 from wsi_refocus.ngff.layout import LevelLayout, StoreLayout
 from wsi_refocus.ngff.multiscales import RGB, has_image, image_attributes
@@ -66,7 +67,8 @@ def finish_store(path: str | Path, layout: StoreLayout, metadata: SlideMetadata,
     """Write everything that an output has beside its pixels; the document that makes it a slide comes last.
 
     The root attributes have OME-NGFF's own metadata and, under ``wsi_refocus``, the provenance with one key
-    more: ``slide``, which says what else the output holds and where.
+    more: ``slide``, which says what else the output holds and where. All files, those of the root among them,
+    have their checksums in ``checksums.json``.
 
     Parameters
     ----------
@@ -90,6 +92,7 @@ def finish_store(path: str | Path, layout: StoreLayout, metadata: SlideMetadata,
         contents = _write_contents(root, layout, metadata)
         attributes = image_attributes(layout.version, metadata.name, layout.levels, RGB, method=METHOD)
         attributes[ATTRIBUTE] = {**provenance, "slide": contents}
+        write_checksums(root, group_documents(layout.version, attributes))
         write_group(root, layout.version, attributes)
 
 
@@ -97,6 +100,22 @@ def is_finished(path: str | Path) -> bool:
     """Whether a folder is a finished output of this package."""
     attributes = read_attributes(Path(path))
     return attributes is not None and ATTRIBUTE in attributes and has_image(attributes)
+
+
+def require_finished(path: str | Path) -> None:
+    """Refuse what is no finished output.
+
+    Raises
+    ------
+    OutputError
+        If the folder does not exist, is unfinished, or is something else.
+    """
+    if not Path(path).is_dir():
+        raise OutputError(f"{path}: there is no such folder; name the .ome.zarr that `wsi-refocus run` wrote")
+    if not is_finished(path):
+        raise OutputError(
+            f"{path}: is no finished output of wsi-refocus; finish it with the `wsi-refocus run` that began it"
+        )
 
 
 def read_provenance(path: str | Path) -> dict[str, Any]:
@@ -136,6 +155,7 @@ def _write_contents(root: Path, layout: StoreLayout, metadata: SlideMetadata) ->
         "quality_table": QUALITY_TABLE if (root / QUALITY_TABLE).is_file() else None,
         "phase": PHASE_GROUP if read_attributes(root / PHASE_GROUP) is not None else None,
         "quality_image": QUALITY_GROUP if read_attributes(root / QUALITY_GROUP) is not None else None,
+        "checksums": CHECKSUMS,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -9,13 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from wsi_refocus.errors import OutputError
 from wsi_refocus.geometry import Size
-from wsi_refocus.ngff.arrays import write_image
+from wsi_refocus.ngff.arrays import open_array, write_image
 from wsi_refocus.ngff.compressor import Compressor
-from wsi_refocus.ngff.documents import write_group
+from wsi_refocus.ngff.documents import read_attributes, write_group
 from wsi_refocus.ngff.files import explained
 from wsi_refocus.ngff.layout import StoreLayout, pyramid_levels
 from wsi_refocus.ngff.multiscales import Channel, image_attributes
+from wsi_refocus.ngff.stored import said
 
 QUALITY_GROUP = "quality"
 """Group of the image in an output."""
@@ -23,13 +26,33 @@ QUALITY_GROUP = "quality"
 DECISIONS = MappingProxyType({"background": 1, "kept": 2, "refocused": 3, "flagged": 4})
 """Values of the channel ``decision``, in the order in which a coarse level prefers them."""
 
-NOT_MEASURED = 0.0
-"""Value of what was not measured. NaN is not drawn by viewers, or drawn as anything; 0 is black."""
+NOT_MEASURED = -9999.0
+"""Value of what was not measured, far below all that is: a gain of 0 dB is a measure. Viewers that do not know it draw
+it black, as they do all that lies below a channel's window; NaN is drawn by some as anything."""
 
 _PLACE = frozenset({"iy", "ix", "y", "x", "height", "width", "y_um", "x_um", "height_um", "width_um"})
 _METHOD = "mean of the measured of 2 × 2 cells; of decisions and other whole numbers the largest"
 
 Planes = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityImage:
+    """A quality image that was read.
+
+    Attributes
+    ----------
+    names : tuple of str
+        What each channel measures, ``decision`` the first.
+    planes : ndarray of float32, shape (channels, rows, columns)
+        One value a cell; NaN where there is none.
+    not_measured : float
+        Value that stands for none in the file; outputs of older versions have 0 there.
+    """
+
+    names: tuple[str, ...]
+    planes: Planes
+    not_measured: float
 
 
 def write_quality_image(path: str | Path, frame: pd.DataFrame, layout: StoreLayout, cell: int = 512) -> None:
@@ -58,8 +81,8 @@ def write_quality_image(path: str | Path, frame: pd.DataFrame, layout: StoreLayo
         If a cell lies outside the slide.
     """
     grid = Size(-(-layout.size.height // cell), -(-layout.size.width // cell))
-    measures = _measures(frame)
-    planes = _drawn(frame, measures, grid, cell)
+    measures = drawn_measures(frame)
+    planes = draw(frame, measures, grid, cell)
     mpp_y, mpp_x = layout.mpp
     levels = pyramid_levels(
         grid,
@@ -92,8 +115,42 @@ def write_quality_image(path: str | Path, frame: pd.DataFrame, layout: StoreLayo
         write_group(group, layout.version, attributes)
 
 
-def _measures(frame: pd.DataFrame) -> dict[str, pd.Series]:
-    """Columns to draw, the decision first; those that hold nothing are left out."""
+def read_quality_image(path: str | Path) -> QualityImage:
+    """Read the quality image of an output.
+
+    Parameters
+    ----------
+    path
+        Folder of the output.
+
+    Raises
+    ------
+    OutputError
+        If there is none, or it is damaged.
+    """
+    group = Path(path) / QUALITY_GROUP
+    attributes = read_attributes(group) or {}
+    try:
+        names = tuple(str(each["label"]) for each in attributes.get("ome", attributes)["omero"]["channels"])
+        not_measured = float(attributes["quality"]["not_measured"])
+        planes = np.asarray(open_array(group, 0)[...], np.float32)
+    except OutputError:
+        raise
+    except Exception as error:  # stores and codecs raise errors of their own, which have no base in common
+        raise OutputError(
+            f"{group}: the quality image cannot be read ({said(error)}); copy the output again"
+        ) from error
+    return QualityImage(names, np.where(planes == not_measured, np.float32(np.nan), planes), not_measured)
+
+
+def drawn_measures(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    """Columns to draw, the decision first, as its number; those that hold nothing are left out.
+
+    Raises
+    ------
+    KeyError
+        If there is no such decision.
+    """
     codes = frame["decision"].map(lambda decision: DECISIONS[str(decision)]).astype(np.int64)
     measures = {"decision": codes}
     for name in frame.columns:
@@ -104,8 +161,25 @@ def _measures(frame: pd.DataFrame) -> dict[str, pd.Series]:
     return measures
 
 
-def _drawn(frame: pd.DataFrame, measures: dict[str, pd.Series], grid: Size, cell: int) -> Planes:
-    """One plane for every measure, NaN where there is no value."""
+def draw(frame: pd.DataFrame, measures: dict[str, pd.Series], grid: Size, cell: int) -> Planes:
+    """Draw one plane for every measure, NaN where there is no value.
+
+    Parameters
+    ----------
+    frame
+        One row for every cell.
+    measures
+        Values to draw, by their name, in the order of the rows.
+    grid
+        Rows and columns of cells.
+    cell
+        Edge of a cell in pixels of level 0.
+
+    Raises
+    ------
+    ValueError
+        If a cell lies outside the grid.
+    """
     rows = frame["y"].to_numpy(np.int64) // cell
     columns = frame["x"].to_numpy(np.int64) // cell
     if len(frame) and (min(rows.min(), columns.min()) < 0 or rows.max() >= grid.height or columns.max() >= grid.width):
@@ -133,6 +207,6 @@ def _reduced(planes: Planes, whole: NDArray[np.bool_]) -> Planes:
 
 def _channel(name: str, plane: Planes, active: bool) -> Channel:
     if name == "decision":
-        return Channel(name, "FFFFFF", NOT_MEASURED, max(DECISIONS.values()), active)
+        return Channel(name, "FFFFFF", 0, max(DECISIONS.values()), active)
     low, high = float(np.nanmin(plane)), float(np.nanmax(plane))
     return Channel(name, "FFFFFF", low, high if high > low else low + 1, active)

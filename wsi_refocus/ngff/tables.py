@@ -69,11 +69,11 @@ def read_quality(path: str | Path) -> pd.DataFrame:
     file = Path(path) / QUALITY_TABLE
     try:
         table = pq.read_table(file, partitioning=None)
+        frame: pd.DataFrame = table.to_pandas()
     except FileNotFoundError:
         raise OutputError(f"{path}: holds no quality table; name the folder of a finished output") from None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise OutputError(f"{file}: the quality table cannot be read ({error}); run with --overwrite") from None
-    frame: pd.DataFrame = table.to_pandas()
     for attribute, key in (("units", b"unit"), ("meanings", b"meaning")):
         frame.attrs[attribute] = {
             column.name: column.metadata[key].decode("utf-8")

@@ -13,10 +13,14 @@ MISMATCH = 0.01
 """Power that the model may miss by, over that of the shot: real optics are not the model's."""
 PHASE_SPREAD = 0.3
 """Standard deviation, in radians for a density of 1, of phase that does not follow the density."""
-PHASE_RANGE = (0.0, 3.0)
-"""Phase in radians for a density of 1 that is thought possible: denser tissue delays light more."""
+PHASES: NDArray[np.float64] = np.arange(0, 11) * np.float64(0.25)
+"""Phase in radians for a density of 1 that is tried: denser tissue delays light more."""
 FIRST_RING = 1
 """The lowest ring says nothing of focus and is left out."""
+
+_PRIOR = 0.01
+"""Mean logarithm of what is left of a shot that a distance of `_USUAL_FACTOR` times the known one has to be worth."""
+_USUAL_FACTOR = 1.5
 
 Real = NDArray[np.float64]
 
@@ -40,6 +44,18 @@ class Transfers:
     phase: Real
 
 
+def transfers_at(transfers: Transfers, heights_um: Real) -> tuple[Real, Real]:
+    """Transfers of density and of phase at any heights, between those that are tabled; each of shape (n, RINGS)."""
+    step = transfers.heights_um[1] - transfers.heights_um[0]
+    place = np.clip((heights_um - transfers.heights_um[0]) / step, 0, len(transfers.heights_um) - 1.001)
+    low = place.astype(np.intp)
+    share = (place - low)[:, np.newaxis]
+    density, phase = (
+        table[low] * (1 - share) + table[low + 1] * share for table in (transfers.density, transfers.phase)
+    )
+    return density, phase
+
+
 @dataclass(frozen=True, slots=True)
 class Reblurred:
     """What the fit of a re-blurred image to two shots found.
@@ -54,20 +70,25 @@ class Reblurred:
         Phase in radians that goes with a density of 1.
     unvouched : float
         Share of the image's energy at frequencies where it would stand above the noise in neither shot.
+    tension : float
+        How much worse these heights explain the shots than any others: mean logarithm of what is left.
     """
 
     z_um: tuple[float, float]
     chi2: tuple[float, float]
     phase_per_density: float
     unvouched: float
+    tension: float
 
 
-def reblur(spectra: CrossSpectra, transfers: Transfers) -> Reblurred:
+def reblur(spectra: CrossSpectra, transfers: Transfers, spacing_um: float) -> Reblurred:
     """Fit the heights of two shots, and say how well the image explains them.
 
-    In the weak-object model a shot's density is Lₖ = R(zₖ) D − P(zₖ) φ with the phase φ = α D + ψ. The ψ are taken for
-    random, with `PHASE_SPREAD` times the spectrum of D. For every pair of heights α is found by least squares; the pair
-    of the largest likelihood wins, without regard to what the stage says of their distance.
+    In the weak-object model a shot's density is Lₖ = R(zₖ) D − P(zₖ) φ with the phase φ = α D + ψ. What is left of a
+    shot after the image, blurred with R(zₖ) − α P(zₖ), has been taken from it, is compared with what there was, ring
+    by ring and as a logarithm, so that no assumption about the noise decides. Blur alone hardly tells one side of
+    focus from the other; so heights in the right order and about as far apart as they are known to be are favoured,
+    and it is told how much worse they explain the shots than any others.
 
     Parameters
     ----------
@@ -75,64 +96,57 @@ def reblur(spectra: CrossSpectra, transfers: Transfers) -> Reblurred:
         Of the image and both shots.
     transfers
         Of the microscope, at all heights that are tried.
+    spacing_um
+        Known distance of the shots.
     """
     rings = slice(FIRST_RING, RINGS)
-    moments = spectra.moments[:, :, rings]
-    counts = spectra.counts[rings]
+    moments, counts = spectra.moments[:, :, rings], spectra.counts[rings]
     energy = np.maximum(moments[0, 0], 1e-12)
     ratio, phase = transfers.density[:, rings], transfers.phase[:, rings]
-    floor = spectra.noise.diagonal()[1:, np.newaxis] + MISMATCH * np.stack([moments[1, 1], moments[2, 2]])
-    variance = floor[:, np.newaxis] + PHASE_SPREAD**2 * energy * phase**2  # (shot, height, ring)
-    slope = _phase_slopes(moments, ratio, phase, variance, counts)
-    cost = np.zeros((len(ratio), len(ratio)))
-    for shot in range(2):
-        # with α given for each pair, the cost of a shot is a parabola in α at its own height
-        constant, linear, square = _parabola(moments, shot, ratio, phase, variance[shot], counts)
-        parts = [each[:, np.newaxis] if shot == 0 else each[np.newaxis] for each in (constant, linear, square)]
-        cost += parts[0] + slope * parts[1] + slope**2 * parts[2]
-    best = np.unravel_index(int(cost.argmin()), cost.shape)
-    alpha = float(slope[best])
-    chi2 = []
-    seen = np.zeros_like(energy)
-    for shot, height in enumerate(best):
-        transfer = ratio[height] - alpha * phase[height]
-        residual = moments[shot + 1, shot + 1] - 2 * transfer * moments[0, shot + 1] + transfer**2 * energy
-        chi2.append(float(np.average(np.maximum(residual, 0) / variance[shot, height], weights=counts)))
-        seen = np.maximum(seen, (ratio[height] ** 2 * energy) / floor[shot])
-    weight = counts * energy
-    unvouched = float(weight[seen < 1].sum() / weight.sum())
-    first, second = (_refined(cost, best, axis, transfers.heights_um) for axis in range(2))
-    return Reblurred((first, second), (chi2[0], chi2[1]), alpha, unvouched)
+    transfer = ratio - PHASES[:, np.newaxis, np.newaxis] * phase  # (α, height, ring)
+    weight = np.sqrt(counts) / np.sqrt(counts).sum()
+    own = np.stack([moments[1, 1], moments[2, 2]])
+    floor = spectra.noise.diagonal()[1:, np.newaxis] + MISMATCH * own + 1e-12
+    left = np.stack([_left(transfer, moments, shot) for shot in (1, 2)])  # (shot, α, height, ring)
+    least, all_of_it = (each[:, np.newaxis, np.newaxis] for each in (floor, own + floor))
+    costs = (weight * np.log((left + least) / all_of_it)).sum(axis=-1)
+    free = (costs[0].min(axis=1) + costs[1].min(axis=1)).min()
+    total = costs[0][:, :, np.newaxis] + costs[1][:, np.newaxis] + _unlikely(transfers.heights_um, spacing_um)
+    alpha, *best = (int(each) for each in np.unravel_index(int(total.argmin()), total.shape))
+    lines = (total[alpha, :, best[1]], total[alpha, best[0]])
+    first, second = (_refined(line, place, transfers.heights_um) for line, place in zip(lines, best, strict=True))
+    allowed = floor + PHASE_SPREAD**2 * energy * phase[best] ** 2
+    chi2 = [float(np.average(left[shot, alpha, best[shot]] / allowed[shot], weights=counts)) for shot in range(2)]
+    seen = (ratio[best] ** 2 * energy / floor).max(axis=0)
+    power = counts * energy
+    return Reblurred(
+        z_um=(first, second),
+        chi2=(chi2[0], chi2[1]),
+        phase_per_density=float(PHASES[alpha]),
+        unvouched=float(power[seen < 1].sum() / power.sum()),
+        tension=float(costs[0][alpha, best[0]] + costs[1][alpha, best[1]] - free),
+    )
 
 
-def _parabola(
-    moments: Real, shot: int, ratio: Real, phase: Real, variance: Real, counts: Real
-) -> tuple[Real, Real, Real]:
-    """Coefficients of −2 log-likelihood of one shot at every height, as a polynomial of α; each of shape (n,)."""
-    weight = counts / variance
-    own, cross, energy = moments[shot + 1, shot + 1], moments[0, shot + 1], moments[0, 0]
-    constant = (weight * (own - 2 * ratio * cross + ratio**2 * energy)).sum(axis=1)
-    linear = (weight * 2 * phase * (cross - ratio * energy)).sum(axis=1)
-    square = (weight * phase**2 * energy).sum(axis=1)
-    return constant + (counts * np.log(variance)).sum(axis=1), linear, square
+def _left(transfer: Real, moments: Real, shot: int) -> Real:
+    """Energy of a shot that is left after the image, blurred with each transfer, has been taken from it."""
+    left: Real = moments[shot, shot] - 2 * transfer * moments[0, shot] + transfer**2 * moments[0, 0]
+    return np.maximum(left, 0)
 
 
-def _phase_slopes(moments: Real, ratio: Real, phase: Real, variance: Real, counts: Real) -> Real:
-    """Best α for every pair of heights, shape (n, n)."""
-    first, second = (_parabola(moments, shot, ratio, phase, variance[shot], counts) for shot in range(2))
-    linear = first[1][:, np.newaxis] + second[1][np.newaxis]
-    square = first[2][:, np.newaxis] + second[2][np.newaxis]
-    slope: Real = np.clip(-linear / np.maximum(2 * square, 1e-12), *PHASE_RANGE)
-    return slope
+def _unlikely(heights_um: Real, spacing_um: float) -> Real:
+    """What is added to the cost of each pair of heights, shape (n, n): nothing where they are as far apart as known."""
+    ratio = (heights_um[np.newaxis] - heights_um[:, np.newaxis]) / spacing_um
+    factor = np.log(np.maximum(ratio, 1e-3)) / np.log(_USUAL_FACTOR)
+    unlikely: Real = _PRIOR * np.minimum(factor**2, 4)
+    return np.where(ratio > 0, unlikely, 5 * _PRIOR)
 
 
-def _refined(cost: Real, best: tuple[np.intp, ...], axis: int, heights: Real) -> float:
+def _refined(cost: Real, best: int, heights: Real) -> float:
     """Height at the minimum of the parabola through the best point and its neighbours."""
-    index = int(best[axis])
-    if not 0 < index < len(heights) - 1:
-        return float(heights[index])
-    line = cost[:, best[1]] if axis == 0 else cost[best[0]]
-    below, here, above = line[index - 1 : index + 2]
+    if not 0 < best < len(heights) - 1:
+        return float(heights[best])
+    below, here, above = cost[best - 1 : best + 2]
     curvature = below - 2 * here + above
     offset = 0.5 * (below - above) / curvature if curvature > 0 else 0.0
-    return float(heights[index] + np.clip(offset, -0.5, 0.5) * (heights[1] - heights[0]))
+    return float(heights[best] + np.clip(offset, -0.5, 0.5) * (heights[1] - heights[0]))

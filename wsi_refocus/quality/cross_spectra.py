@@ -50,7 +50,8 @@ class CrossSpectra:
 
 def ring_frequencies() -> Real:
     """Middle of each ring in cycles per pixel, shape (RINGS,)."""
-    return (np.arange(RINGS) + 0.5) * (0.5 / RINGS)
+    middles: Real = (np.arange(RINGS) + 0.5) * np.float64(0.5 / RINGS)
+    return middles
 
 
 def cross_spectra(output: Pixels, first: Pixels, second: Pixels) -> CrossSpectra:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsi_refocus.quality.consistency import FIRST_RING, MISMATCH, Transfers
+from wsi_refocus.quality.consistency import FIRST_RING, MISMATCH, Transfers, transfers_at
 from wsi_refocus.quality.cross_spectra import RINGS, CrossSpectra
 
 DRIFTS_UM: NDArray[np.float64] = np.arange(-40, 41) * np.float64(0.1)
@@ -69,33 +69,19 @@ def focus_of_shots(spectra: CrossSpectra, transfers: Transfers, offset_um: float
     noise = np.maximum(spectra.noise.diagonal()[1:, np.newaxis] + MISMATCH * own, 1e-12)
     white = own / noise
     white_common = common / np.sqrt(noise[0] * noise[1])
-    weight = counts / counts.sum()
+    weight = np.sqrt(counts) / np.sqrt(counts).sum()
     cost = np.empty((len(SCALES), len(PHASES), len(DRIFTS_UM)))
     for number, scale in enumerate(SCALES):
-        pair = [_at(transfers, scale * (side * offset_um - DRIFTS_UM), rings) for side in (-1, 1)]
+        pair = [transfers_at(transfers, scale * (side * offset_um - DRIFTS_UM)) for side in (-1, 1)]
         first, second = (
-            (ratio[np.newaxis] - PHASES[:, np.newaxis, np.newaxis] * phase[np.newaxis]) / np.sqrt(noise[shot])
+            (ratio[:, rings] - PHASES[:, np.newaxis, np.newaxis] * phase[:, rings]) / np.sqrt(noise[shot])
             for shot, (ratio, phase) in enumerate(pair)
         )
         along = (first**2 * white[0] + 2 * first * second * white_common + second**2 * white[1]) / (
             first**2 + second**2 + 1e-12
         )
-        explained = np.log(np.maximum(along, 1)) + np.minimum(along, 1)
-        cost[number] = ((explained + white.sum(axis=0) - along) * weight).sum(axis=-1)
+        cost[number] = (np.log1p(np.maximum(white.sum(axis=0) - along, 0)) * weight).sum(axis=-1)
     return _summary(cost, spectra, counts)
-
-
-def _at(transfers: Transfers, heights_um: Real, rings: slice) -> tuple[Real, Real]:
-    """Transfers at any heights, between those that are tabled; each of shape (n, rings)."""
-    step = transfers.heights_um[1] - transfers.heights_um[0]
-    place = np.clip((heights_um - transfers.heights_um[0]) / step, 0, len(transfers.heights_um) - 1.001)
-    low = place.astype(np.intp)
-    share = (place - low)[:, np.newaxis]
-    density, phase = (
-        table[low][:, rings] * (1 - share) + table[low + 1][:, rings] * share
-        for table in (transfers.density, transfers.phase)
-    )
-    return density, phase
 
 
 def _summary(cost: Real, spectra: CrossSpectra, counts: Real) -> ShotFocus:

@@ -19,6 +19,8 @@ CONTEXT = 64
 TRANSPOSED = 4
 """Turn that exchanges rows and columns. Turns 0 to 3 are quarters of a circle, 4 to 7 the same after this one."""
 
+_LEAST = 0.01
+
 Pixels = NDArray[np.uint8]
 
 
@@ -41,6 +43,11 @@ class Surroundings:
     tile: Region
     second_is_sharper: bool
 
+    @property
+    def sharper(self) -> Pixels:
+        """The sharper shot of the tile, shape (height, width, 3)."""
+        return (self.second if self.second_is_sharper else self.first)[self.tile.slices]
+
     def around(self, region: Region) -> tuple[Pixels, Pixels]:
         """Both shots over a region of these pixels; what lies beyond them is their mirror image."""
         height, width = self.first.shape[:2]
@@ -61,7 +68,7 @@ class Surroundings:
 
         Counted from the tile's corner; None if the tile is too small for one.
         """
-        shot = (self.second if self.second_is_sharper else self.first)[self.tile.slices]
+        shot = self.sharper
         rows, columns = (side // WINDOW for side in shot.shape[:2])
         if not rows or not columns:
             return None
@@ -73,8 +80,27 @@ class Surroundings:
         return Region(y * WINDOW, x * WINDOW, WINDOW, WINDOW)
 
 
-def disagreement(method: Method, place: Surroundings, output: Pixels, turn: int) -> float:
-    """RMS difference in grey levels between a tile and what a method makes of its most detailed square alone.
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What another prediction says of a tile; NaN where there is none.
+
+    Attributes
+    ----------
+    difference : float
+        RMS difference between the two, in grey levels.
+    gain_db : float
+        PSNR of the tile over that of the sharper shot, if the other prediction were the truth.
+    agreement : float
+        How far the tile went from the sharper shot in the direction of the other prediction, over how far it went.
+    """
+
+    difference: float = math.nan
+    gain_db: float = math.nan
+    agreement: float = math.nan
+
+
+def second_opinion(method: Method, place: Surroundings, output: Pixels, turn: int) -> Opinion:
+    """Compare a tile with what a method makes of its most detailed square alone.
 
     Parameters
     ----------
@@ -90,16 +116,29 @@ def disagreement(method: Method, place: Surroundings, output: Pixels, turn: int)
 
     Returns
     -------
-    float
-        NaN for a tile smaller than `WINDOW`.
+    Opinion
+        All NaN for a tile smaller than `WINDOW`.
     """
     square = place.most_detailed()
     if square is None:
-        return math.nan
+        return Opinion()
     context = -(-CONTEXT // method.stride) * method.stride
     around = square.shifted(place.tile.y, place.tile.x).grown(context)
-    again = _restored(method, place, around, turn)
-    return rms(again[context:-context, context:-context], output[square.slices])
+    again = _restored(method, place, around, turn)[context:-context, context:-context]
+    return opinion_of(again, output[square.slices], place.sharper[square.slices])
+
+
+def opinion_of(again: NDArray[np.generic], output: Pixels, sharper: Pixels) -> Opinion:
+    """Compare a prediction with what was written and with the sharper shot, all RGB of one shape."""
+    there = again.astype(np.float32) - sharper
+    here = output.astype(np.float32) - sharper
+    step = float(np.mean(np.square(here)))
+    error, without = (float(np.mean(np.square(each))) for each in (there - here, there))
+    return Opinion(
+        difference=math.sqrt(error),
+        gain_db=10 * math.log10((without + _LEAST) / (error + _LEAST)),
+        agreement=float(np.mean(there * here)) / (step + _LEAST),
+    )
 
 
 def height_um(method: Method, place: Surroundings) -> float:
@@ -108,7 +147,7 @@ def height_um(method: Method, place: Surroundings) -> float:
     Parameters
     ----------
     method, place
-        As of `disagreement`.
+        As of `second_opinion`.
 
     Returns
     -------
@@ -131,7 +170,7 @@ def full_disagreement(method: Method, place: Surroundings, output: Pixels) -> fl
     Parameters
     ----------
     method, place, output
-        As of `disagreement`.
+        As of `second_opinion`.
     """
     halo, stride = method.halo, method.stride
     edge = -(-max(place.tile.size) // stride) * stride
@@ -144,6 +183,20 @@ def full_disagreement(method: Method, place: Surroundings, output: Pixels) -> fl
 def rms(one: NDArray[np.generic], other: NDArray[np.generic]) -> float:
     """Root of the mean squared difference of two images of one shape, in their units."""
     return float(np.sqrt(np.mean(np.square(one.astype(np.float32) - other.astype(np.float32)))))
+
+
+def patchiness(one: Pixels, other: Pixels) -> float:
+    """How unevenly two images differ: standard deviation of the mean squared difference in squares of 8 × 8 pixels.
+
+    Parameters
+    ----------
+    one, other
+        RGB of shape (height, width, 3), at least 8 pixels a side; grey levels.
+    """
+    rows, columns = (side // 8 for side in one.shape[:2])
+    cut = np.s_[: rows * 8, : columns * 8]
+    squares = np.square(one[cut].astype(np.float32) - other[cut]).reshape(rows, 8, columns, 8, 3)
+    return float(squares.mean(axis=(1, 3, 4)).std())
 
 
 def _restored(method: Method, place: Surroundings, around: Region, turn: int) -> NDArray[np.float32]:

@@ -13,11 +13,21 @@ from wsi_refocus.methods import Method, MethodSpec, is_trained, make_method
 from wsi_refocus.quality.consistency import reblur
 from wsi_refocus.quality.cross_spectra import cross_spectra
 from wsi_refocus.quality.defocus import focus_of_shots
+from wsi_refocus.quality.second_opinion import expected_of
 from wsi_refocus.quality.stain import slow_stain_changes
 from wsi_refocus.restoration.mean import Mean
 from wsi_refocus.trust.choices import Uncertainty
-from wsi_refocus.trust.disagreement import TRANSPOSED, Surroundings, disagreement, full_disagreement, height_um, rms
-from wsi_refocus.trust.features import Differences, features_of
+from wsi_refocus.trust.disagreement import (
+    TRANSPOSED,
+    Opinion,
+    Surroundings,
+    full_disagreement,
+    height_um,
+    patchiness,
+    rms,
+    second_opinion,
+)
+from wsi_refocus.trust.features import SCALES, Findings, features_of
 from wsi_refocus.trust.reblurring import transfers_for
 
 Pixels = NDArray[np.uint8]
@@ -50,6 +60,8 @@ class Evidence:
         RMS difference in grey levels from the sharper shot.
     spacing_ratio : float
         Fitted distance of the shots over the known one; negative where they come out in the wrong order.
+    spacing_tension : float
+        How much worse the shots are explained by heights about as far apart as known than by any others.
     sharper_z_um : float
         Fitted distance of the sharper shot from focus.
     noise_in_common : float
@@ -71,6 +83,7 @@ class Evidence:
     eosin_change: float
     change: float
     spacing_ratio: float
+    spacing_tension: float
     sharper_z_um: float
     noise_in_common: float
     features: Mapping[str, float] = field(repr=False)
@@ -110,55 +123,55 @@ class Examiner:
         output
             What the method made of the tile, RGB of shape (height, width, 3).
         """
-        first, second = (shot[place.tile.slices] for shot in (place.first, place.second))
-        sharper = second if place.second_is_sharper else first
-        spectra = cross_spectra(output, first, second)
-        fit = reblur(spectra, self._transfers)
-        focus = focus_of_shots(spectra, self._transfers, self._spec.shots.offset_um)
-        height = math.nan if self._method is None else height_um(self._method, place)
-        stains = slow_stain_changes(output, sharper)
-        differences = Differences(
-            from_sharper=rms(output, sharper),
-            from_mean=rms(output, Mean().restore(first, second)),
-            of_shots=rms(first, second),
-            of_turns=self._by_turn(place, output),
-            of_networks=self._by_network(place, output),
-        )
-        features = features_of(
-            spectra,
-            fit,
-            focus,
-            differences,
-            stains,
-            self._spec.shots,
-            height,
-            second_is_sharper=place.second_is_sharper,
-        )
-        by_turns = differences.of_turns
+        found = self._found(place, output)
+        fit, stains, height = found.fit, found.stains, found.height_um
+        by_turns = found.turned.difference
         if self._uncertainty == "full" and self._method is not None:
             by_turns = full_disagreement(self._method, place, output)
         low, high = fit.z_um
         return Evidence(
             z_first_um=low,
             z_second_um=high,
-            drift_um=focus.drift_um if math.isnan(height) else -height,
+            drift_um=found.focus.drift_um if math.isnan(height) else -height,
             spacing_um=high - low,
             chi2_first=fit.chi2[0],
             chi2_second=fit.chi2[1],
             unvouched=fit.unvouched,
             disagreement=by_turns,
-            network_disagreement=differences.of_networks,
+            network_disagreement=found.network.difference,
             haematoxylin_change=stains[0],
             eosin_change=stains[1],
-            change=differences.from_sharper,
+            change=found.from_sharper,
             spacing_ratio=(high - low) / (2 * self._spec.shots.offset_um),
+            spacing_tension=fit.tension,
             sharper_z_um=abs(fit.z_um[place.second_is_sharper]),
-            noise_in_common=focus.noise_in_common,
-            features=features,
+            noise_in_common=found.focus.noise_in_common,
+            features=features_of(found, self._spec.shots, second_is_sharper=place.second_is_sharper),
         )
 
-    def _by_turn(self, place: Surroundings, output: Pixels) -> float:
-        return math.nan if self._method is None else disagreement(self._method, place, output, TRANSPOSED)
-
-    def _by_network(self, place: Surroundings, output: Pixels) -> float:
-        return math.nan if self._companion is None else disagreement(self._companion, place, output, 0)
+    def _found(self, place: Surroundings, output: Pixels) -> Findings:
+        shots, sharper = self._spec.shots, place.sharper
+        first, second = (shot[place.tile.slices] for shot in (place.first, place.second))
+        spectra = cross_spectra(output, first, second)
+        fit = reblur(spectra, self._transfers, 2 * shots.offset_um)
+        focus = focus_of_shots(spectra, self._transfers, shots.offset_um)
+        height = math.nan if self._method is None else height_um(self._method, place)
+        middle = -focus.drift_um if math.isnan(height) else height
+        heights = [tuple(scale * (middle + side * shots.offset_um) for side in (-1, 1)) for scale in SCALES]
+        return Findings(
+            spectra=spectra,
+            fit=fit,
+            focus=focus,
+            height_um=height,
+            expected=tuple(
+                expected_of(spectra, self._transfers, (low, high), second_is_sharper=place.second_is_sharper)
+                for low, high in heights
+            ),
+            from_sharper=rms(output, sharper),
+            from_mean=rms(output, Mean().restore(first, second)),
+            of_shots=rms(first, second),
+            patchiness=patchiness(output, sharper),
+            stains=slow_stain_changes(output, sharper),
+            turned=Opinion() if self._method is None else second_opinion(self._method, place, output, TRANSPOSED),
+            network=Opinion() if self._companion is None else second_opinion(self._companion, place, output, 0),
+        )

@@ -12,101 +12,131 @@ from wsi_refocus.methods import ShotGeometry
 from wsi_refocus.quality.consistency import Reblurred
 from wsi_refocus.quality.cross_spectra import RINGS, CrossSpectra
 from wsi_refocus.quality.defocus import ShotFocus
+from wsi_refocus.quality.second_opinion import Expected
+from wsi_refocus.trust.disagreement import Opinion
 
 BANDS = ((0, 1), (1, 2), (2, 4), (4, 7), (7, 11), (11, 16), (16, RINGS))
 """Rings that are taken together."""
+SCALES = (0.8, 1.0, 1.25)
+"""Defocus that is assumed over the known one: apertures and stages differ."""
 _LEAST_POWER = 1e-9
 
 Real = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Differences:
-    """RMS differences of a tile in grey levels; NaN where not measured.
+class Findings:
+    """What was found out about a tile.
 
     Attributes
     ----------
-    from_sharper, from_mean : float
-        Of the output from the sharper shot, and from the mean of both.
-    of_shots : float
-        Of the shots from one another.
-    of_turns, of_networks : float
-        Of the output from a prediction of turned shots, and from another network's.
+    spectra : CrossSpectra
+        Of the output and both shots.
+    fit : Reblurred
+        Of the output, blurred again.
+    focus : ShotFocus
+        Of the shots alone.
+    height_um : float
+        Height of the middle of the shots above the section, as the network sees it; NaN if it does not.
+    expected : tuple of Expected
+        What wave optics expects of the output, for defocus of `SCALES` times the known one.
+    from_sharper, from_mean, of_shots : float
+        RMS differences of the output from the sharper shot and from the mean of both, and of the shots; grey levels.
+    patchiness : float
+        Standard deviation of the output's squared difference from the sharper shot over squares of 8 × 8 pixels.
+    stains : tuple of float
+        Changes of haematoxylin and eosin.
+    turned, network : Opinion
+        What the method makes of turned shots, and what another network says.
     """
 
+    spectra: CrossSpectra
+    fit: Reblurred
+    focus: ShotFocus
+    height_um: float
+    expected: tuple[Expected, ...]
     from_sharper: float
     from_mean: float
     of_shots: float
-    of_turns: float
-    of_networks: float
+    patchiness: float
+    stains: tuple[float, float]
+    turned: Opinion
+    network: Opinion
 
 
-def features_of(
-    spectra: CrossSpectra,
-    fit: Reblurred,
-    focus: ShotFocus,
-    differences: Differences,
-    stains: tuple[float, float],
-    shots: ShotGeometry,
-    height_um: float,
-    *,
-    second_is_sharper: bool,
-) -> dict[str, float]:
+def features_of(found: Findings, shots: ShotGeometry, *, second_is_sharper: bool) -> dict[str, float]:
     """Features of one tile by name, most of them logarithms; NaN where something was not measured.
 
     Parameters
     ----------
-    spectra
-        Of the output and both shots.
-    fit
-        Of the output, blurred again.
-    focus
-        Of the shots alone.
-    differences
-        In grey levels.
-    stains
-        Changes of haematoxylin and eosin.
+    found
+        What was found out.
     shots
         How the shots were taken.
-    height_um
-        Height of the middle of the shots above the section, as the network sees it.
     second_is_sharper
         Which shot is Y1. Features go by sharper and other, not by first and second.
     """
-    sharper, other = (1, 0) if second_is_sharper else (0, 1)
-    moments, counts = spectra.moments, spectra.counts
     features = {
+        "height": abs(found.height_um),
+        "height nearest": abs(found.height_um) - shots.offset_um,
+        "from sharper": math.log(found.from_sharper + 0.1),
+        "from mean": math.log(found.from_mean + 0.1),
+        "shots": math.log(found.of_shots + 0.1),
+        "patchiness": math.log(found.patchiness + 0.1),
+        "turns": math.log(found.turned.difference + 0.05),
+        "turns gain": found.turned.gain_db,
+        "turns agreement": found.turned.agreement,
+        "networks": math.log(found.network.difference + 0.05),
+        "networks gain": found.network.gain_db,
+        "networks agreement": found.network.agreement,
+        "haematoxylin": found.stains[0],
+        "eosin": found.stains[1],
+        "mpp": shots.mpp,
+        "offset": shots.offset_um,
+    }
+    for scale, expected in zip(SCALES, found.expected, strict=True):
+        features[f"expected gain {scale}"] = expected.gain_db
+        features[f"expected error {scale}"] = math.log(expected.error)
+        features[f"expected agreement {scale}"] = expected.agreement
+    return (
+        features
+        | _of_fits(found.fit, found.focus, shots, second_is_sharper)
+        | _of_spectra(found.spectra, second_is_sharper)
+    )
+
+
+def _of_fits(fit: Reblurred, focus: ShotFocus, shots: ShotGeometry, second_is_sharper: bool) -> dict[str, float]:
+    sharper, other = (1, 0) if second_is_sharper else (0, 1)
+    return {
         "chi2 sharper": math.log(fit.chi2[sharper] + 0.01),
         "chi2 other": math.log(fit.chi2[other] + 0.01),
         "z sharper": abs(fit.z_um[sharper]),
         "z other": abs(fit.z_um[other]),
         "drift": abs(sum(fit.z_um)) / 2,
         "spacing": math.log(abs(fit.z_um[1] - fit.z_um[0]) / (2 * shots.offset_um) + 0.1),
-        "order": (fit.z_um[1] - fit.z_um[0]) / (2 * shots.offset_um),
+        "tension": fit.tension,
         "phase": fit.phase_per_density,
+        "unvouched": fit.unvouched,
         "shots drift": abs(focus.drift_um),
         "shots nearest": abs(abs(focus.drift_um) - shots.offset_um),
         "shots spread": focus.spread_um,
         "shots misfit": math.log(focus.misfit + 0.01),
         "shots order": focus.order,
         "shots noise": focus.noise_in_common,
-        "unvouched": fit.unvouched,
-        "height": abs(height_um),
-        "height nearest": abs(height_um) - shots.offset_um,
-        "from sharper": math.log(differences.from_sharper + 0.1),
-        "from mean": math.log(differences.from_mean + 0.1),
-        "shots": math.log(differences.of_shots + 0.1),
-        "turns": math.log(differences.of_turns + 0.05),
-        "networks": math.log(differences.of_networks + 0.05),
-        "haematoxylin": stains[0],
-        "eosin": stains[1],
+    }
+
+
+def _of_spectra(spectra: CrossSpectra, second_is_sharper: bool) -> dict[str, float]:
+    sharper, other = (1, 0) if second_is_sharper else (0, 1)
+    moments, counts = spectra.moments, spectra.counts
+    features = {
         "shift sharper": float(np.hypot(*spectra.shift_px[sharper])),
         "shift other": float(np.hypot(*spectra.shift_px[other])),
         "gain sharper": abs(math.log(spectra.brightness[sharper])),
         "gain other": abs(math.log(spectra.brightness[other])),
-        "mpp": shots.mpp,
-        "offset": shots.offset_um,
     }
+    step = moments[0, 0] - 2 * moments[0, sharper + 1] + moments[sharper + 1, sharper + 1]
+    features |= {f"change {n}": math.log(_in_band(step, counts, band) + _LEAST_POWER) for n, band in enumerate(BANDS)}
     powers = {
         name: [_in_band(moments[place, place], counts, band) for band in BANDS]
         for name, place in (("output", 0), ("sharper", sharper + 1), ("other", other + 1))

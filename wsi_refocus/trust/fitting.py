@@ -84,7 +84,7 @@ def conformal_quantiles(bound: ErrorBound, held_out: pd.DataFrame, coverage: flo
 
 def _ridge(basis: Real, targets: Real, weight: float = RIDGE) -> Real:
     """Coefficients of a ridge regression whose constant is free."""
-    penalty = weight * np.eye(basis.shape[1])
+    penalty: Real = np.diag(np.full(basis.shape[1], weight))
     penalty[0, 0] = 0
     coefficients: Real = np.linalg.solve(basis.T @ basis + penalty, basis.T @ targets)
     return coefficients
@@ -94,7 +94,7 @@ def _out_of_fold(basis: Real, targets: Real, groups: NDArray[np.object_]) -> Rea
     """Predictions of every tile by a regression that has not seen its group."""
     names = sorted(set(groups))
     fold = np.array([names.index(group) % FOLDS for group in groups])
-    predicted = np.empty_like(targets)
+    predicted: Real = np.empty_like(targets)
     for number in range(FOLDS):
         inside = fold == number
         predicted[inside] = basis[inside] @ _ridge(basis[~inside], targets[~inside])

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wsi_refocus.errors import OutputError, RefocusError, SlideError
+from wsi_refocus.errors import RefocusError, SlideError
 from wsi_refocus.geometry import Region
 from wsi_refocus.ngff.documents import read_attributes
-from wsi_refocus.ngff.metadata import is_finished, read_provenance
-from wsi_refocus.ngff.quality_image import QUALITY_GROUP
+from wsi_refocus.ngff.metadata import read_provenance, require_finished
+from wsi_refocus.ngff.quality_image import NOT_MEASURED, QUALITY_GROUP
 from wsi_refocus.slide.open import SlideSpec
 from wsi_refocus.slide.resampled import ResampledSource
 from wsi_refocus.slide.source import SlideSource
@@ -26,22 +26,6 @@ from wsi_refocus.viewing.virtual_zarr import PlaneMount
 logger = logging.getLogger(__name__)
 
 RESULT = "result"
-
-
-def require_finished(output: Path) -> None:
-    """Refuse what is no finished output.
-
-    Raises
-    ------
-    OutputError
-        If the folder does not exist, is unfinished, or is something else.
-    """
-    if not output.is_dir():
-        raise OutputError(f"{output}: there is no such folder; name the .ome.zarr that `wsi-refocus run` wrote")
-    if not is_finished(output):
-        raise OutputError(
-            f"{output}: is no finished output of wsi-refocus; finish it with the `wsi-refocus run` that began it"
-        )
 
 
 @contextlib.contextmanager
@@ -157,6 +141,7 @@ def _scene(output: Path, address: str, planes: list[str]) -> Scene:
     spacing = _spacing(_attributes(output))
     quality = _attributes(output / QUALITY_GROUP)
     channels = quality["omero"]["channels"] if quality else []
+    told = (read_attributes(output / QUALITY_GROUP) or {}).get("quality", {})
     return Scene(
         result=f"{address}/{RESULT}/",
         shots=[(name, f"{address}/{name}/") for name in planes],
@@ -165,6 +150,7 @@ def _scene(output: Path, address: str, planes: list[str]) -> Scene:
         mpp=spacing,
         cell_um=_spacing(quality) if quality else spacing,
         size=_shape(output),
+        not_measured=float(told.get("not_measured", NOT_MEASURED)),
     )
 
 

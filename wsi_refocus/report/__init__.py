@@ -1,0 +1,1 @@
+"""Pages about outputs, for people: the report of a run, the comparison of two outputs."""

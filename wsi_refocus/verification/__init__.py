@@ -1,0 +1,1 @@
+"""Whether an output still is what a run wrote."""
