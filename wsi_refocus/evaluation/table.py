@@ -36,10 +36,10 @@ def row_of(case: Case, scores: Mapping[str, Score]) -> dict[str, float | str]:
 def by_case(table: pd.DataFrame) -> str:
     """Markdown: the PSNR of every case, and the average."""
     names = names_of(table)
-    lines = [_line(["PSNR, dB", *names]), _line(["---"] * (len(names) + 1))]
+    lines = [markdown_line(["PSNR, dB", *names]), markdown_line(["---"] * (len(names) + 1))]
     for _, row in table.iterrows():
-        lines.append(_line([row["case"], *(f"{row[f'psnr {name}']:.2f}" for name in names)]))
-    lines.append(_line(["average", *(f"{table[f'psnr {name}'].mean():.2f}" for name in names)]))
+        lines.append(markdown_line([row["case"], *(f"{row[f'psnr {name}']:.2f}" for name in names)]))
+    lines.append(markdown_line(["average", *(f"{table[f'psnr {name}'].mean():.2f}" for name in names)]))
     return "\n".join(lines)
 
 
@@ -49,11 +49,11 @@ def by_distance(table: pd.DataFrame) -> str:
     First by the distance of the nearer shot alone, then by those of both; in parentheses the number of cases.
     """
     names = names_of(table)
-    lines = [_line(["PSNR, dB, by planes from the truth", *names]), _line(["---"] * (len(names) + 1))]
+    lines = [markdown_line(["PSNR, dB, by planes from the truth", *names]), markdown_line(["---"] * (len(names) + 1))]
 
     def add(label: str, part: pd.DataFrame) -> None:
         means = (f"{part[f'psnr {name}'].mean():.2f}" for name in names)
-        lines.append(_line([f"{label} ({len(part)})", *means]))
+        lines.append(markdown_line([f"{label} ({len(part)})", *means]))
 
     for nearer, part in table.groupby("nearer_planes"):
         add(f"nearer shot {nearer}", part)
@@ -73,11 +73,11 @@ def by_drift(table: pd.DataFrame) -> str:
         "PSNR, dB, by drift",
         *(f"{label} ({len(part)})" for label, (_, _, part) in zip(labels, bins, strict=True)),
     ]
-    lines = [_line([*heads, f"all ({len(table)})"]), _line(["---"] * (len(bins) + 2))]
+    lines = [markdown_line([*heads, f"all ({len(table)})"]), markdown_line(["---"] * (len(bins) + 2))]
     for name in names_of(table):
         column = f"psnr {name}"
         means = [f"{part[column].mean():.2f}" for _, _, part in bins]
-        lines.append(_line([name, *means, f"{table[column].mean():.2f} ± {interval(table, column):.2f}"]))
+        lines.append(markdown_line([name, *means, f"{table[column].mean():.2f} ± {interval(table, column):.2f}"]))
     return "\n".join(lines)
 
 
@@ -91,7 +91,7 @@ def by_method(table: pd.DataFrame, costs: Mapping[str, Cost]) -> str:
     heads = ["", "over sharper shot, dB", "over better of it and mean, dB", "not worse, %", "SSIM", "haematoxylin, OD",
              "eosin, OD", "spectral error", "fine detail", "cells, mean abs. difference", "cells, difference of means",
              "M parameters", "GMAC", "s / MP"]  # fmt: skip
-    lines = [_line(heads), _line(["---"] * len(heads))]
+    lines = [markdown_line(heads), markdown_line(["---"] * len(heads))]
     better = _better_baseline(table)
     for name in names_of(table):
         gains = table.assign(
@@ -99,7 +99,7 @@ def by_method(table: pd.DataFrame, costs: Mapping[str, Cost]) -> str:
         )
         cost = costs.get(name, Cost())
         lines.append(
-            _line([
+            markdown_line([
                 name,
                 *(f"{gains[each].mean():+.2f} ± {interval(gains, each):.2f}" for each in ("sharper", "better")),
                 f"{100 * (gains['sharper'] >= -TOLERATED_DB).mean():.1f}",
@@ -122,35 +122,35 @@ def by_pixel_size(table: pd.DataFrame) -> str:
     if len(parts) == 1:
         return ""
     heads = [f"{steps * _MPP_STEP:.2f} µm ({len(part)})" for steps, part in parts]
-    lines = [_line(["PSNR, dB, and over better of sharper shot and mean, by µm per pixel", *heads])]
-    lines.append(_line(["---"] * (len(parts) + 1)))
+    lines = [markdown_line(["PSNR, dB, and over better of sharper shot and mean, by µm per pixel", *heads])]
+    lines.append(markdown_line(["---"] * (len(parts) + 1)))
     for name in names_of(table):
         cells = []
         for _, part in parts:
             psnr = part[f"psnr {name}"]
             gains = part.assign(gain=psnr - _better_baseline(part))
             cells.append(f"{psnr.mean():.2f} ({gains['gain'].mean():+.2f} ± {interval(gains, 'gain'):.2f})")
-        lines.append(_line([name, *cells]))
+        lines.append(markdown_line([name, *cells]))
     return "\n".join(lines)
 
 
 def by_grid(table: pd.DataFrame) -> str:
     """Markdown: the average PSNR for every drift of a grid, as the paper's Table III, and weighted with N(0, 1 µm)."""
     drifts = sorted(table["drift_um"].unique())
-    lines = [_line(["PSNR, dB, by δ in µm", *(f"{each:g}" for each in drifts), "avg"])]
-    lines.append(_line(["---"] * (len(drifts) + 2)))
+    lines = [markdown_line(["PSNR, dB, by δ in µm", *(f"{each:g}" for each in drifts), "avg"])]
+    lines.append(markdown_line(["---"] * (len(drifts) + 2)))
     for name in names_of(table):
         means = [table.loc[table["drift_um"] == each, f"psnr {name}"].mean() for each in drifts]
-        lines.append(_line([name, *(f"{each:.2f}" for each in means), f"{normal_average(drifts, means):.2f}"]))
+        lines.append(markdown_line([name, *(f"{each:.2f}" for each in means), f"{normal_average(drifts, means):.2f}"]))
     return "\n".join(lines)
 
 
 def by_offset(table: pd.DataFrame) -> str:
     """Markdown: the average PSNR for every ΔD."""
     names = names_of(table)
-    lines = [_line(["ΔD, µm", *names]), _line(["---"] * (len(names) + 1))]
+    lines = [markdown_line(["ΔD, µm", *names]), markdown_line(["---"] * (len(names) + 1))]
     for offset, part in table.groupby("offset_um"):
-        lines.append(_line([f"{offset:g}", *(f"{part[f'psnr {name}'].mean():.2f}" for name in names)]))
+        lines.append(markdown_line([f"{offset:g}", *(f"{part[f'psnr {name}'].mean():.2f}" for name in names)]))
     return "\n".join(lines)
 
 
@@ -193,5 +193,6 @@ def _cells(table: pd.DataFrame, name: str) -> tuple[str, str]:
     return f"{difference.abs().mean():.2f}", f"{difference.mean():+.2f} of {truth.mean():.2f}"
 
 
-def _line(cells: Sequence[str]) -> str:
+def markdown_line(cells: Sequence[str]) -> str:
+    """Row of a table in Markdown."""
     return "| " + " | ".join(cells) + " |"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,10 +109,7 @@ class Examiner:
         self._method = method if is_trained(spec.name) else None
         self._uncertainty = uncertainty
         self._transfers = transfers_for(spec.profile, spec.shots.mpp)
-        companion = COMPANIONS.get(spec.name)
-        self._companion = (
-            None if companion is None else make_method(replace(spec, name=companion, checkpoint=None, profile=None))
-        )
+        self._companion = _companion(COMPANIONS.get(spec.name), spec.device, spec.threads)
 
     def examine(self, place: Surroundings, output: Pixels) -> Evidence:
         """Gather the evidence of one tile.
@@ -175,3 +173,9 @@ class Examiner:
             turned=Opinion() if self._method is None else second_opinion(self._method, place, output, TRANSPOSED),
             network=Opinion() if self._companion is None else second_opinion(self._companion, place, output, 0),
         )
+
+
+@lru_cache(maxsize=4)
+def _companion(name: str | None, device: str, threads: int) -> Method | None:
+    """The other network, ready; those that are asked do not depend on how the shots were taken."""
+    return None if name is None else make_method(MethodSpec(name, device=device, threads=threads))

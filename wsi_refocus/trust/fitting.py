@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,14 @@ from numpy.typing import NDArray
 from wsi_refocus.trust.bound import TARGETS, ErrorBound, expanded, standardised
 
 COVERAGE = 0.9
+LEAST_COVERAGE = 0.85
+"""Coverage in every class of |δ|."""
+CLASSES_UM = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+"""Borders of the classes of |δ|."""
 UNITS = 192
-RIDGE = 30.0
+RIDGE = 300.0
 FOLDS = 6
+_FEWEST = 20
 _SEED = 0
 _LEAST_MISS = 0.05
 
@@ -60,34 +66,46 @@ def fit_bound(
     return ErrorBound(tuple(names), centre, scale, hidden, mean, log_spread, quantiles, dict(facts))
 
 
-def conformal_quantiles(bound: ErrorBound, held_out: pd.DataFrame, coverage: float = COVERAGE) -> tuple[float, float]:
+def conformal_quantiles(bound: ErrorBound, held_out: pd.DataFrame) -> tuple[float, float]:
     """How many spreads below the prediction the bounds have to lie, by split conformal prediction.
 
     With n held-out tiles it is the ⌈(n + 1) · coverage⌉-th smallest of their misses, so that a new tile of the same
-    kind exceeds its bound with at least that probability (Vovk et al., "Algorithmic learning in a random world", 2005).
+    kind exceeds its bound with at least that probability (Vovk et al., "Algorithmic learning in a random world",
+    2005). How far a section really lies from focus is not known of a tile; so the same is asked, with
+    `LEAST_COVERAGE`, of the tiles of every class of |δ| alone, and the largest quantile counts.
 
     Parameters
     ----------
     bound
         A fitted bound, whose own quantiles are not used.
     held_out
-        Tiles that it was not fitted to.
-    coverage
-        The probability.
+        Tiles that it was not fitted to, with their ``drift_um``.
     """
     mean, spread = bound.predict(held_out[list(bound.names)].to_numpy(float))
-    misses: Real = np.sort((mean - held_out[list(TARGETS)].to_numpy(float)) / spread, axis=0)
-    rank = min(math.ceil((len(misses) + 1) * coverage), len(misses)) - 1
-    psnr, gain = misses[rank]
+    misses: Real = (mean - held_out[list(TARGETS)].to_numpy(float)) / spread
+    drift = np.abs(held_out["drift_um"].to_numpy(float))
+    found = [_quantile(misses, COVERAGE)]
+    for low, high in pairwise(CLASSES_UM):
+        inside = (drift >= low) & (drift < high)
+        if inside.sum() >= _FEWEST:
+            found.append(_quantile(misses[inside], LEAST_COVERAGE))
+    psnr, gain = np.max(found, axis=0)
     return float(psnr), float(gain)
+
+
+def _quantile(misses: Real, coverage: float) -> Real:
+    """Conformal quantile of each column."""
+    rank = min(math.ceil((len(misses) + 1) * coverage), len(misses)) - 1
+    quantile: Real = np.sort(misses, axis=0)[rank]
+    return quantile
 
 
 def _ridge(basis: Real, targets: Real, weight: float = RIDGE) -> Real:
     """Coefficients of a ridge regression whose constant is free."""
-    penalty: Real = np.diag(np.full(basis.shape[1], weight))
-    penalty[0, 0] = 0
-    coefficients: Real = np.linalg.solve(basis.T @ basis + penalty, basis.T @ targets)
-    return coefficients
+    penalties = np.full(basis.shape[1], weight)
+    penalties[0] = 0
+    coefficients = np.linalg.solve(basis.T @ basis + np.diag(penalties), basis.T @ targets)
+    return np.asarray(coefficients, np.float64)
 
 
 def _out_of_fold(basis: Real, targets: Real, groups: NDArray[np.object_]) -> Real:

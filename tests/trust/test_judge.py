@@ -1,0 +1,113 @@
+"""From a tile to what is believed of it, by the real networks on simulated shots."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.quality.simulated import ELECTRONS, OFFSET_UM, planted, taken
+from wsi_refocus.geometry import Region
+from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, make_method
+from wsi_refocus.optics.scanner import TwoShots
+from wsi_refocus.trust.bound import ErrorBound
+from wsi_refocus.trust.choices import Uncertainty
+from wsi_refocus.trust.disagreement import Surroundings
+from wsi_refocus.trust.judge import Judge, TrustSpec
+from wsi_refocus.trust.limits import Limits
+
+SHOTS = ShotGeometry(OFFSET_UM, 0.25)
+TILE = Region(64, 64, 192, 192)
+DRIFT_UM = 0.3
+
+
+@pytest.fixture(scope="module")
+def lite() -> tuple[MethodSpec, Method]:
+    spec = MethodSpec("tsva-lite", shots=SHOTS)
+    return spec, make_method(spec)
+
+
+def _place(shots: TwoShots) -> Surroundings:
+    return Surroundings(shots.first, shots.second, TILE, second_is_sharper=True)
+
+
+def _judge(method: str, spec: TrustSpec) -> Judge:
+    made = MethodSpec(method, shots=SHOTS)
+    return Judge(spec, made, make_method(made))
+
+
+def test_the_truth_is_believed_and_a_tampered_image_is_not() -> None:
+    shots = taken(DRIFT_UM)
+    truth, place = shots.truth[TILE.slices], _place(shots)
+    judge = _judge("mean", TrustSpec(limits=Limits(chi2=2.0)))
+    judged = judge.judge(place, truth)
+    assert judged.doubt == ""
+    assert judged.evidence.z_first_um == pytest.approx(-OFFSET_UM - DRIFT_UM, abs=0.25)
+    assert judged.evidence.z_second_um == pytest.approx(OFFSET_UM - DRIFT_UM, abs=0.25)
+    assert judged.evidence.spacing_ratio == pytest.approx(1, abs=0.2)
+    assert judged.evidence.drift_um == pytest.approx(DRIFT_UM, abs=0.5)
+    assert "blurred again" in judge.judge(place, planted(truth)).doubt
+    darker = (truth * 0.9).astype(np.uint8)
+    assert "colours changed" in judge.judge(place, darker).doubt
+
+
+def test_what_only_networks_have_is_not_measured_without_one() -> None:
+    shots = taken(DRIFT_UM)
+    evidence = _judge("mean", TrustSpec()).judge(_place(shots), shots.truth[TILE.slices]).evidence
+    assert math.isnan(evidence.disagreement) and math.isnan(evidence.network_disagreement)
+    assert evidence.change > 0
+
+
+def test_the_same_shot_twice_is_not_believed() -> None:
+    shot = taken(DRIFT_UM).second
+    place = Surroundings(shot, shot.copy(), TILE, second_is_sharper=False)
+    judged = _judge("mean", TrustSpec()).judge(place, shot[TILE.slices])
+    assert "both shots are the same" in judged.doubt
+
+
+def test_a_shot_that_is_in_focus_is_given_back_as_it_is() -> None:
+    """Focus lies in the plane of the second shot: the truth is that shot, but for its noise."""
+    shots = taken(OFFSET_UM, electrons=ELECTRONS)
+    place = _place(shots)
+    judged = _judge("mean", TrustSpec(limits=Limits(in_focus_um=0.4))).judge(place, place.sharper)
+    assert judged.in_focus and not judged.doubt
+    assert judged.evidence.sharper_z_um < 0.4
+    away = taken(DRIFT_UM)
+    assert not _judge("mean", TrustSpec()).judge(_place(away), away.truth[TILE.slices]).in_focus
+
+
+@pytest.mark.parametrize("uncertainty", ["subset", "full"])
+def test_a_network_is_asked_again_and_another_one_too(
+    lite: tuple[MethodSpec, Method], uncertainty: Uncertainty
+) -> None:
+    spec, method = lite
+    shots = taken(DRIFT_UM)
+    place = _place(shots)
+    first, second = place.around(TILE.grown(64))
+    made = method.restore(first[np.newaxis], second[np.newaxis])[0, 64:-64, 64:-64]
+    output = np.rint(made).astype(np.uint8)
+    judge = Judge(TrustSpec(uncertainty=uncertainty), spec, method)
+    right = judge.judge(place, output).evidence
+    assert 0 < right.disagreement < 5
+    assert 0 < right.network_disagreement < 15
+    wrong = judge.judge(place, planted(output, count=60)).evidence
+    assert wrong.disagreement > 2 * right.disagreement
+    assert wrong.features.keys() == right.features.keys()
+    assert all(isinstance(value, float) for value in right.features.values())
+
+
+def test_bounds_come_from_the_calibrated_file(tmp_path: Path) -> None:
+    shots = taken(DRIFT_UM)
+    place, truth = _place(shots), shots.truth[TILE.slices]
+    unknown = _judge("mean", TrustSpec()).judge(place, truth)
+    assert math.isnan(unknown.bounds.gain_bound) and unknown.doubt == ""
+    names = tuple(unknown.evidence.features)[:3]
+    mean = np.zeros((4 + 2, 2))
+    mean[0] = 30.0, -3.0
+    ErrorBound(
+        names, np.zeros(3), np.ones(3), np.zeros((4, 2)), mean, np.zeros((6, 2)), (2.0, 1.0), {"coverage": 0.9}
+    ).write(tmp_path / "x.bound")
+    judged = _judge("mean", TrustSpec(bound=str(tmp_path / "x.bound"))).judge(place, truth)
+    assert (judged.bounds.psnr, judged.bounds.psnr_bound) == (30.0, 28.0)
+    assert (judged.bounds.gain, judged.bounds.gain_bound) == (-3.0, -4.0)
+    assert "gain bound -4.00 dB" in judged.doubt
