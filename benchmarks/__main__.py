@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import conversion, memory, methods, throughput
+from benchmarks import conversion, memory, methods, throughput, trust
 
 ALL = {
     "conversion": conversion.main,
     "throughput": throughput.main,
     "memory": memory.main,
     "methods": methods.main,
+    "trust": trust.main,
 }
 USUAL = ("conversion", "throughput")
 

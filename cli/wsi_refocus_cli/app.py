@@ -27,6 +27,7 @@ COMMANDS = {
     "compare": "Put two outputs, or an output and a truth, side by side.",
     "evaluate": "Measure methods where the truth is known.",
     "calibrate": "Fit the optics of one scanner to a focal stack of it.",
+    "calibrate-bound": "Calibrate the bound of the error that goes with a network's weights.",
     "train": "Train a network on simulated acquisitions.",
     "import-stacks": "Make focal stacks of slides ready for training.",
     "import-jiang": "Make the data set of Jiang et al. 2018 ready for training.",

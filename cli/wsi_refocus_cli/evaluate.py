@@ -88,6 +88,7 @@ FIELDS = 20
     help="Standard deviation of the simulated drifts.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the simulation.")
+@click.option("--trust", is_flag=True, help="Whether the evidence of tiles can be believed; of one method.")
 @click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes that simulate.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for scores, table and pictures.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the table.")
@@ -100,7 +101,8 @@ def command(
     STACK is a real focal stack: a folder with one image a plane, or a slide of at least three planes, which is divided
     into fields. The sharpest plane is the truth of all pairs of planes around it. Planes are numbered from the lowest.
     MANIFEST is a table (.csv) of in-focus images with columns file, group, mpp and split: shots are simulated of them.
-    With --output, an interrupted evaluation is continued by the same command.
+    With --output, an interrupted evaluation is continued by the same command. With --trust, tiles are judged as by
+    `run`, and it is measured whether what is believed of them is true.
     """
     from rich.console import Console
 
@@ -108,6 +110,10 @@ def command(
     from wsi_refocus.methods import MethodSpec, uses_profile
     from wsi_refocus_cli.console import ConsoleProgress, set_up_logging
 
+    if options.pop("trust"):
+        from wsi_refocus_cli.evaluate_trust import evaluate_trust
+
+        return evaluate_trust(source, methods, _by_method(checkpoints, methods), profile, output, quiet, options)
     weights = _by_method(checkpoints, methods)
     specs = [
         MethodSpec(name, weights.get(name), profile=profile if uses_profile(name) else None)
@@ -125,6 +131,7 @@ def command(
     if output is not None:
         (output / "table.md").write_text(text + "\n", encoding="utf-8")
         table.to_csv(output / "scores.csv", index=False)
+    return None
 
 
 def _by_method(checkpoints: tuple[str, ...], methods: tuple[str, ...]) -> dict[str, str]:

@@ -1,101 +1,118 @@
 """The verdict: every limit that is broken gives its reason, and what was not measured breaks none."""
 
 import math
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import fields
 
 import pytest
 
-from tests.trust.evidence import BOUNDS, good_evidence
-from wsi_refocus.trust.bound import UNKNOWN, Bounds
-from wsi_refocus.trust.evidence import Evidence
+from tests.trust.evidence import GOOD, as_evidence
+from wsi_refocus.quality.record import COLUMNS
+from wsi_refocus.trust.bound import UNKNOWN
 from wsi_refocus.trust.judge import Judgement
-from wsi_refocus.trust.limits import Limits
+from wsi_refocus.trust.limits import RULES, Limits, Rule
 from wsi_refocus.trust.verdict import IN_FOCUS, doubt, is_in_focus
 
 LIMITS = Limits()
 NAN = math.nan
-BY_EVIDENCE: list[tuple[str, dict[str, Any], str]] = [
-    ("chi2", {"chi2_first": LIMITS.chi2 + 1}, "blurred again"),
-    ("chi2", {"chi2_second": LIMITS.chi2 + 1}, "blurred again"),
-    ("drift_um", {"drift_um": LIMITS.drift_um + 0.1}, "focus lies too far"),
-    ("drift_um", {"drift_um": -LIMITS.drift_um - 0.1}, "focus lies too far"),
-    ("unvouched", {"unvouched": LIMITS.unvouched + 0.01}, "neither shot vouches"),
-    ("disagreement", {"disagreement": LIMITS.disagreement + 0.1}, "turned shots"),
-    ("network_disagreement", {"network_disagreement": LIMITS.network_disagreement + 0.1}, "another network"),
-    ("stain_change", {"haematoxylin_change": LIMITS.stain_change + 0.001}, "colours"),
-    ("stain_change", {"eosin_change": LIMITS.stain_change + 0.001}, "colours"),
-    ("noise_in_common", {"noise_in_common": LIMITS.noise_in_common + 0.01}, "both shots are the same"),
-    ("spacing", {"spacing_ratio": 1.1 * LIMITS.spacing}, "distance of the planes"),
-    ("spacing", {"spacing_ratio": 0.9 / LIMITS.spacing}, "distance of the planes"),
-    ("spacing", {"spacing_ratio": -1.1 * LIMITS.spacing}, "distance of the planes"),
-]
-BY_BOUNDS = [
-    ("gain_bound", {"gain_bound": LIMITS.gain_bound - 0.1}, "worse than the sharper shot"),
-    ("psnr_bound", {"psnr_bound": LIMITS.psnr_bound - 0.1}, "error may be too large"),
-]
+REASONS = {
+    "shots_in_common": "do not show the same",
+    "noise_in_common": "both shots are the same",
+    "gain_bound": "worse than the sharper shot",
+    "psnr_bound": "error may be too large",
+    "chi2": "blurred again",
+    "spacing_factor": "distance of the planes",
+    "drift_um": "focus lies too far",
+    "unvouched": "neither shot vouches",
+    "disagreement": "turned shots",
+    "network_disagreement": "another network",
+    "stain_change": "colours",
+}
+CASES = [(rule, column) for rule in RULES for column in rule.columns]
+
+
+def _allowed(rule: Rule) -> float:
+    return LIMITS.to_json()[rule.limit]
+
+
+def _beyond(rule: Rule, by: float = 0.01) -> float:
+    """A little more, or less, than is allowed."""
+    allowed = _allowed(rule)
+    return allowed - by * max(1, abs(allowed)) if rule.is_least else allowed + by * max(1, abs(allowed))
+
+
+def _names(case: object) -> str:
+    return case.limit if isinstance(case, Rule) else str(case)
 
 
 def test_a_tile_that_nothing_is_against_is_believed() -> None:
-    assert doubt(good_evidence(), BOUNDS, LIMITS) == ""
-    assert doubt(good_evidence(), UNKNOWN, LIMITS) == ""
+    assert doubt(GOOD, LIMITS) == ""
 
 
-def test_every_limit_is_tried_here() -> None:
-    tried = {name for name, *_ in [*BY_EVIDENCE, *BY_BOUNDS]} | {"in_focus_um", "in_focus_change"}
-    assert tried == {each.name for each in fields(Limits)}
+def test_every_limit_has_a_rule_and_a_reason_that_is_known_here() -> None:
+    of_focus = {"in_focus_um", "in_focus_change"}
+    assert {rule.limit for rule in RULES} | of_focus == {each.name for each in fields(Limits)}
+    assert {rule.limit for rule in RULES} == set(REASONS)
+    assert {column for _, column in CASES} <= set(GOOD)
 
 
-@pytest.mark.parametrize(("name", "changed", "reason"), BY_EVIDENCE)
-def test_evidence_that_breaks_a_limit_is_named(name: str, changed: dict[str, Any], reason: str) -> None:
-    evidence = good_evidence(**changed)
-    assert reason in doubt(evidence, BOUNDS, LIMITS)
-    wider = LIMITS.changed({name: 10 * getattr(LIMITS, name)})
-    assert doubt(evidence, BOUNDS, wider) == ""
+def test_what_rules_go_by_can_be_looked_up_in_the_quality_table() -> None:
+    assert {column for _, column in CASES} - set(COLUMNS) <= {"spacing_factor"}  # that is in spacing_um
 
 
-@pytest.mark.parametrize(("name", "changed", "reason"), BY_BOUNDS)
-def test_bounds_that_break_a_limit_are_named(name: str, changed: dict[str, float], reason: str) -> None:
-    bounds = replace(BOUNDS, **changed)
-    assert reason in doubt(good_evidence(), bounds, LIMITS)
-    assert doubt(good_evidence(), bounds, LIMITS.changed({name: -99.0})) == ""
+@pytest.mark.parametrize(("rule", "column"), CASES, ids=_names)
+def test_what_breaks_a_limit_is_named(rule: Rule, column: str) -> None:
+    reason = doubt({**GOOD, column: _beyond(rule)}, LIMITS)
+    assert REASONS[rule.limit] in reason
+    assert "\n" not in reason and any(letter.isdigit() for letter in reason)
 
 
-def test_reasons_are_one_line_and_have_the_number() -> None:
-    for _, changed, _ in BY_EVIDENCE:
-        reason = doubt(good_evidence(**changed), BOUNDS, LIMITS)
-        assert "\n" not in reason and any(letter.isdigit() for letter in reason)
-    assert "χ² 61" in doubt(good_evidence(chi2_first=61.0), BOUNDS, LIMITS.changed({"chi2": 60}))
-    assert "-2.50 dB" in doubt(good_evidence(), replace(BOUNDS, gain_bound=-2.5), LIMITS)
+@pytest.mark.parametrize(("rule", "column"), CASES, ids=_names)
+def test_what_just_keeps_a_limit_breaks_none(rule: Rule, column: str) -> None:
+    assert doubt({**GOOD, column: _allowed(rule)}, LIMITS) == ""
 
 
-def _numbers(evidence: Evidence) -> list[str]:
-    return [each.name for each in fields(evidence) if each.name != "features"]
+@pytest.mark.parametrize(("rule", "column"), CASES, ids=_names)
+def test_another_limit_lets_it_pass(rule: Rule, column: str) -> None:
+    wider = LIMITS.changed({rule.limit: _beyond(rule, 0.02)})
+    assert doubt({**GOOD, column: _beyond(rule)}, wider) == ""
 
 
-@pytest.mark.parametrize("name", _numbers(good_evidence()))
-def test_what_was_not_measured_breaks_no_limit(name: str) -> None:
-    assert doubt(good_evidence(**{name: NAN}), BOUNDS, LIMITS) == ""
+@pytest.mark.parametrize(("rule", "column"), CASES, ids=_names)
+def test_what_was_not_measured_breaks_no_limit_and_hides_none(rule: Rule, column: str) -> None:
+    assert doubt({**GOOD, column: NAN}, LIMITS) == ""
+    for other in set(rule.columns) - {column}:
+        assert REASONS[rule.limit] in doubt({**GOOD, column: NAN, other: _beyond(rule)}, LIMITS)
+
+
+def test_too_large_is_too_large_up_and_down() -> None:
+    for drift_um in (LIMITS.drift_um + 0.1, -LIMITS.drift_um - 0.1):
+        assert f"{LIMITS.drift_um + 0.1:.1f} µm" in doubt({**GOOD, "drift_um": drift_um}, LIMITS)
+
+
+def test_the_number_that_breaks_the_limit_is_told() -> None:
+    limits = LIMITS.changed({"chi2": 60.0, "gain_bound": 0.0})
+    assert "χ² 61" in doubt({**GOOD, "chi2_first": 3.0, "chi2_second": 61.0}, limits)
+    assert "-2.50 dB" in doubt({**GOOD, "gain_bound": -2.5}, limits)
 
 
 def test_nothing_measured_breaks_no_limit_and_is_not_in_focus() -> None:
-    nothing = good_evidence(**dict.fromkeys(_numbers(good_evidence()), NAN))
-    assert doubt(nothing, UNKNOWN, LIMITS) == ""
+    nothing = dict.fromkeys(GOOD, NAN)
+    assert doubt(nothing, LIMITS) == ""
     assert not is_in_focus(nothing, LIMITS)
 
 
 def test_a_sharper_shot_near_focus_that_hardly_changes_is_in_focus() -> None:
     near, little = LIMITS.in_focus_um / 2, LIMITS.in_focus_change / 2
-    assert is_in_focus(good_evidence(sharper_z_um=near, change=little), LIMITS)
-    assert not is_in_focus(good_evidence(sharper_z_um=2.1 * LIMITS.in_focus_um, change=little), LIMITS)
-    assert not is_in_focus(good_evidence(sharper_z_um=near, change=2.1 * LIMITS.in_focus_change), LIMITS)
-    assert not is_in_focus(good_evidence(sharper_z_um=NAN, change=little), LIMITS)
-    assert not is_in_focus(good_evidence(sharper_z_um=near, change=NAN), LIMITS)
+    assert is_in_focus({**GOOD, "sharper_z_um": near, "change": little}, LIMITS)
+    assert not is_in_focus({**GOOD, "sharper_z_um": 2.1 * LIMITS.in_focus_um, "change": little}, LIMITS)
+    assert not is_in_focus({**GOOD, "sharper_z_um": near, "change": 2.1 * LIMITS.in_focus_change}, LIMITS)
+    assert not is_in_focus({**GOOD, "sharper_z_um": NAN, "change": little}, LIMITS)
+    assert not is_in_focus({**GOOD, "sharper_z_um": near, "change": NAN}, LIMITS)
 
 
 def test_only_one_policy_gives_the_sharper_shot_back() -> None:
-    def judged(why: str, in_focus: bool, bounds: Bounds = BOUNDS) -> Judgement:
-        return Judgement(good_evidence(), bounds, why, in_focus)
+    def judged(why: str, in_focus: bool) -> Judgement:
+        return Judgement(as_evidence(GOOD), UNKNOWN, why, in_focus)
 
     assert judged("why", False).keeps_sharper("keep-sharper") == "why"
     assert judged("", True).keeps_sharper("keep-sharper") == IN_FOCUS

@@ -66,7 +66,6 @@ def row_of(case: Case, output: Pixels, judgement: Judgement, tile: Region | None
     sharper = shots[_second_is_sharper(case, whole)]
     images = {"output": made, "sharper": sharper, "mean": Mean().restore(*shots)}
     nearness = {f"psnr_{name}": min(psnr(image, truth), LEAST_ERROR_DB) for name, image in images.items()}
-    evidence = {name: float(value) for name, value in asdict(judgement.evidence).items() if name != "features"}
     bounds = {f"{name}_of_bound": value for name, value in asdict(judgement.bounds).items()}
     return {
         "case": case.name,
@@ -74,7 +73,7 @@ def row_of(case: Case, output: Pixels, judgement: Judgement, tile: Region | None
         "mpp": case.shots.mpp,
         **nearness,
         **bounds,
-        **evidence,
+        **judgement.evidence.numbers(),
         "brenner_output": brenner_gradient(made),
         "doubt": judgement.doubt,
         "kept": judgement.keeps_sharper("keep-sharper"),

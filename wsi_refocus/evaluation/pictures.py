@@ -28,7 +28,7 @@ def draw_by_drift(table: pd.DataFrame, path: Path) -> None:
     MissingExtraError
         If matplotlib is not installed.
     """
-    figure = _figure(8, 4.5)
+    figure = new_figure(8, 4.5)
     axes = figure.subplots()
     drift = table["drift_um"].abs()
     bins = [table[(drift >= low) & (drift < high)] for low, high in pairwise(DRIFTS_UM)]
@@ -55,7 +55,7 @@ def draw_sheet(cases: Sequence[Case], methods: Sequence[MethodSpec], path: Path)
         If matplotlib is not installed.
     """
     shown = [images_of(case, methods) for case in cases]
-    figure = _figure(1.6 * (len(shown[0]) + 1), 3.4 * len(cases))
+    figure = new_figure(1.6 * (len(shown[0]) + 1), 3.4 * len(cases))
     grid = figure.subplots(2 * len(cases), len(shown[0]) + 1, squeeze=False)
     for axes in grid.ravel():
         axes.set_axis_off()
@@ -77,7 +77,8 @@ def _middle(image: Any) -> Any:
     return image[max(0, top) : top + _EDGE, max(0, left) : left + _EDGE]
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
+    """Figure of matplotlib, in inches."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

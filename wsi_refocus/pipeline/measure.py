@@ -32,6 +32,7 @@ _EVIDENCE = (
     "network_disagreement",
     "haematoxylin_change",
     "eosin_change",
+    "shots_in_common",
     "noise_in_common",
     "change",
 )

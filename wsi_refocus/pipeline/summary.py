@@ -92,8 +92,8 @@ class RunSummary:
             f"Refocused {self.shape[0]} × {self.shape[1]} pixels from planes {self.planes[0]} and {self.planes[1]} "
             f"in {self.seconds:.1f} s ({self.megapixels_per_second:.1f} megapixels/s).",
             f"Of {tiles['total']} tiles of 512 × 512 pixels, {tiles['refocused']} were refocused, "
-            f"{tiles['background']} are background, {tiles['kept']} kept the sharper shot, and "
-            f"{tiles['flagged']} were flagged because the two shots do not fit together there.",
+            f"{tiles['background']} are background, {tiles['kept']} were given back as captured, where refocusing "
+            f"cannot be vouched for or has nothing to gain, and {tiles['flagged']} are flagged as not to be believed.",
             f"Plane {self.planes[1]} lay {self.shift_px[0]:+.2f} pixels lower and {self.shift_px[1]:+.2f} pixels to "
             f"the right of plane {self.planes[0]}; this was corrected.",
         ]

@@ -71,6 +71,7 @@ class CellRecord:
     network_disagreement: float = math.nan
     haematoxylin_change: float = math.nan
     eosin_change: float = math.nan
+    shots_in_common: float = math.nan
     noise_in_common: float = math.nan
     change: float = math.nan
     psnr_predicted: float = math.nan
@@ -137,6 +138,7 @@ COLUMNS = MappingProxyType(
         "network_disagreement": Column("grey levels", "RMS difference from what another bundled network makes of it"),
         "haematoxylin_change": Column("OD", "change of haematoxylin at low frequencies, against the sharper plane"),
         "eosin_change": Column("OD", "change of eosin at low frequencies, against the sharper plane"),
+        "shots_in_common": Column("1", "coherence of the planes at low frequencies: 1 for one place, about 0 for two"),
         "noise_in_common": Column("1", "correlation of the planes' noise: 0 for two planes, 1 for one plane twice"),
         "change": Column("grey levels", "RMS difference of the refocused tile from the sharper plane"),
         "psnr_predicted": Column("dB", "predicted PSNR of the refocused tile"),

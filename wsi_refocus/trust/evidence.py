@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 
 import numpy as np
@@ -28,7 +28,7 @@ from wsi_refocus.trust.disagreement import (
     rms,
     second_opinion,
 )
-from wsi_refocus.trust.features import SCALES, Findings, features_of
+from wsi_refocus.trust.features import SCALES, Findings, features_of, shots_in_common
 from wsi_refocus.trust.reblurring import transfers_for
 
 Pixels = NDArray[np.uint8]
@@ -59,12 +59,14 @@ class Evidence:
         Mean absolute change of the stains' optical density at low frequencies, against the sharper shot.
     change : float
         RMS difference in grey levels from the sharper shot.
-    spacing_ratio : float
-        Fitted distance of the shots over the known one; negative where they come out in the wrong order.
+    spacing_factor : float
+        Factor between the fitted and the known distance of the shots, up or down: at least 1.
     spacing_tension : float
         How much worse the shots are explained by heights about as far apart as known than by any others.
     sharper_z_um : float
         Fitted distance of the sharper shot from focus.
+    shots_in_common : float
+        Coherence of the shots at low frequencies: 1 for one place, about 0 for two.
     noise_in_common : float
         Correlation of the shots' noise: 0 for two shots, 1 for the same one twice.
     features : mapping of str to float
@@ -83,11 +85,16 @@ class Evidence:
     haematoxylin_change: float
     eosin_change: float
     change: float
-    spacing_ratio: float
+    spacing_factor: float
     spacing_tension: float
     sharper_z_um: float
+    shots_in_common: float
     noise_in_common: float
     features: Mapping[str, float] = field(repr=False)
+
+    def numbers(self) -> dict[str, float]:
+        """All of it by name, but the features."""
+        return {each.name: float(getattr(self, each.name)) for each in fields(self) if each.name != "features"}
 
 
 class Examiner:
@@ -140,9 +147,10 @@ class Examiner:
             haematoxylin_change=stains[0],
             eosin_change=stains[1],
             change=found.from_sharper,
-            spacing_ratio=(high - low) / (2 * self._spec.shots.offset_um),
+            spacing_factor=_factor((high - low) / (2 * self._spec.shots.offset_um)),
             spacing_tension=fit.tension,
             sharper_z_um=abs(fit.z_um[place.second_is_sharper]),
+            shots_in_common=shots_in_common(found.spectra),
             noise_in_common=found.focus.noise_in_common,
             features=features_of(found, self._spec.shots, second_is_sharper=place.second_is_sharper),
         )
@@ -173,6 +181,11 @@ class Examiner:
             turned=Opinion() if self._method is None else second_opinion(self._method, place, output, TRANSPOSED),
             network=Opinion() if self._companion is None else second_opinion(self._companion, place, output, 0),
         )
+
+
+def _factor(ratio: float) -> float:
+    """Ratio or its inverse, whichever is larger, regardless of its sign."""
+    return max(abs(ratio), 1 / max(abs(ratio), 1e-6))
 
 
 @lru_cache(maxsize=4)

@@ -156,6 +156,17 @@ def _of_spectra(spectra: CrossSpectra, second_is_sharper: bool) -> dict[str, flo
     return features
 
 
+def shots_in_common(spectra: CrossSpectra) -> float:
+    """Largest coherence of both shots in a band of low frequencies, without the very lowest."""
+    moments, counts = spectra.moments, spectra.counts
+
+    def coherence(band: tuple[int, int]) -> float:
+        first, second, both = (_in_band(moments[one, two], counts, band) for one, two in ((1, 1), (2, 2), (1, 2)))
+        return both / math.sqrt(first * second + _LEAST_POWER**2)
+
+    return max(map(coherence, BANDS[1:4]))
+
+
 def _in_band(values: Real, counts: Real, band: tuple[int, int]) -> float:
     rings = slice(*band)
     return float(np.average(values[rings], weights=counts[rings]))

@@ -59,7 +59,7 @@ class Judgement:
     doubt : str
         Why the tile is not believed; empty if it is.
     in_focus : bool
-        Whether it is believed, but the sharper shot is in focus already.
+        Whether the sharper shot needs no refocusing.
     """
 
     evidence: Evidence
@@ -71,7 +71,7 @@ class Judgement:
         """Why the sharper shot is given back under a policy; empty if it is not."""
         if policy != "keep-sharper":
             return ""
-        return self.doubt or (IN_FOCUS if self.in_focus else "")
+        return IN_FOCUS if self.in_focus else self.doubt
 
 
 class Judge:
@@ -102,6 +102,7 @@ class Judge:
         """
         evidence = self._examiner.examine(place, output)
         bounds = UNKNOWN if self._bound is None else self._bound.of(evidence.features)
-        why = doubt(evidence, bounds, self.spec.limits)
-        quiet = not why and is_in_focus(evidence, self.spec.limits)
+        found = {**evidence.numbers(), "psnr_bound": bounds.psnr_bound, "gain_bound": bounds.gain_bound}
+        quiet = is_in_focus(found, self.spec.limits)
+        why = "" if quiet else doubt(found, self.spec.limits)
         return Judgement(evidence, bounds, why, quiet)

@@ -2,60 +2,32 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 
-from wsi_refocus.trust.bound import Bounds
-from wsi_refocus.trust.evidence import Evidence
-from wsi_refocus.trust.limits import Limits
+from wsi_refocus.trust.limits import RULES, Limits
 
-IN_FOCUS = "the sharper shot is in focus already"
+IN_FOCUS = "the sharper shot needs no refocusing"
 
 
-def doubt(evidence: Evidence, bounds: Bounds, limits: Limits) -> str:
+def doubt(evidence: Mapping[str, float], limits: Limits) -> str:
     """Why a refocused tile is not to be believed.
 
     Parameters
     ----------
-    evidence, bounds
-        What was found out about the tile. What is NaN breaks no limit.
+    evidence
+        What was found out about the tile, the bounds among it, by name. What is NaN breaks no limit.
     limits
-        What they may be.
+        What it may be.
 
     Returns
     -------
     str
-        The first limit that is broken, with the number that breaks it; empty if none is.
+        Reason of the first rule that is broken, with the number that breaks it; empty if none is.
     """
-    if bounds.gain_bound < limits.gain_bound:
-        return f"refocusing may be worse than the sharper shot (gain bound {bounds.gain_bound:+.2f} dB)"
-    if bounds.psnr_bound < limits.psnr_bound:
-        return f"the error may be too large (PSNR bound {bounds.psnr_bound:.1f} dB)"
-    chi2 = max(evidence.chi2_first, evidence.chi2_second)
-    stain = max(evidence.haematoxylin_change, evidence.eosin_change)
-    checks = (
-        (evidence.noise_in_common, limits.noise_in_common, "both shots are the same ({:.2f} of the noise in common)"),
-        (chi2, limits.chi2, "blurred again it does not predict the shots (χ² {:.0f})"),
-        (abs(evidence.drift_um), limits.drift_um, "focus lies too far away (drift {:.1f} µm)"),
-        (evidence.unvouched, limits.unvouched, "neither shot vouches for its detail ({:.0%} of the energy)"),
-        (evidence.disagreement, limits.disagreement, "turned shots give another picture ({:.1f} grey levels)"),
-        (
-            evidence.network_disagreement,
-            limits.network_disagreement,
-            "another network gives another picture ({:.1f} grey levels)",
-        ),
-        (stain, limits.stain_change, "its colours changed ({:.3f} of optical density)"),
-    )
-    for value, limit, reason in checks:
-        if value > limit:
-            return reason.format(value)
-    ratio = abs(evidence.spacing_ratio)
-    if ratio > limits.spacing or ratio * limits.spacing < 1:
-        return f"the fitted distance of the planes is {evidence.spacing_ratio:.2f} times the known one"
-    return ""
+    allowed = limits.to_json()
+    return next(filter(None, (rule.broken_by(evidence, allowed[rule.limit]) for rule in RULES)), "")
 
 
-def is_in_focus(evidence: Evidence, limits: Limits) -> bool:
-    """Whether the sharper shot is in focus already, so that there is nothing to refocus."""
-    if math.isnan(evidence.change):
-        return False
-    return evidence.sharper_z_um <= limits.in_focus_um and evidence.change <= limits.in_focus_change
+def is_in_focus(evidence: Mapping[str, float], limits: Limits) -> bool:
+    """Whether the sharper shot needs no refocusing: it predicts the tile without blur, and hardly differs from it."""
+    return evidence["sharper_z_um"] <= limits.in_focus_um and evidence["change"] <= limits.in_focus_change

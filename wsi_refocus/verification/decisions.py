@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,22 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wsi_refocus.quality.record import Decision, Written
+from wsi_refocus.trust.limits import RULES
 from wsi_refocus.verification.findings import name_cells
-
-_LEAST = ("gain_bound", "psnr_bound")
-"""Limits that the column of the same name must not fall below."""
-_MOST = MappingProxyType(
-    {
-        "chi2": ("chi2_first", "chi2_second"),
-        "drift_um": ("drift_um",),
-        "unvouched": ("unvouched",),
-        "disagreement": ("disagreement",),
-        "network_disagreement": ("network_disagreement",),
-        "stain_change": ("haematoxylin_change", "eosin_change"),
-        "noise_in_common": ("noise_in_common",),
-    }
-)
-"""Limits that columns must not exceed."""
 
 Rows = NDArray[np.bool_]
 
@@ -82,16 +67,16 @@ def _broken_limits(
     refocused: pd.DataFrame, table: pd.DataFrame, limits: Mapping[str, Any]
 ) -> Iterator[tuple[str, Rows]]:
     """Limits of the run that a tile breaks which was written as if it were believed; what is NaN breaks none."""
-    pairs = [(name, name, -1.0) for name in _LEAST]
-    pairs += [(name, column, 1.0) for name, columns in _MOST.items() for column in columns]
-    for name, column, sign in pairs:
-        limit = limits.get(name)
-        if isinstance(limit, int | float) and column in refocused:
-            values = refocused[column].abs() if name == "drift_um" else refocused[column]
-            beyond = values[sign * values > sign * limit].index
-            said = "below the least" if sign < 0 else "above the most"
-            rule = f"it is refocused, and its {column} is {said} that the run allowed, {limit:g}"
-            yield rule, _mask(pd.Series(table.index.isin(beyond), table.index))
+    for rule in RULES:
+        limit = limits.get(rule.limit)
+        if not isinstance(limit, int | float):
+            continue
+        for column in filter(refocused.columns.__contains__, rule.columns):
+            values = refocused[column] if rule.is_least else refocused[column].abs()
+            beyond = values[values < limit if rule.is_least else values > limit].index
+            said = "below the least" if rule.is_least else "above the most"
+            told = f"it is refocused, and its {column} is {said} that the run allowed, {limit:g}"
+            yield told, _mask(pd.Series(table.index.isin(beyond), table.index))
 
 
 def _mask(rows: pd.Series) -> Rows:
