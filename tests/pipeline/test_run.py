@@ -51,14 +51,16 @@ def test_sharpest_gives_back_the_sharper_shot_and_the_store_is_valid(tmp_path: P
 def plain(
     slide: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> wsi_refocus.pipeline.summary.RunSummary:
-    """The network's result, made in this process in tiles of 512 pixels."""
+    """The network's result, made in this process in tiles of 512 pixels; not judged, so that all of it is compared."""
     output = tmp_path_factory.mktemp("plain") / "plain.ome.zarr"
-    return refocus_slide(slide, output=output, checkpoint=str(weights), workers=0)
+    return refocus_slide(slide, output=output, checkpoint=str(weights), workers=0, policy="off")
 
 
 @pytest.mark.parametrize("tile", [128, 320, 4096])
 def test_tiled_equals_untiled(plain: RunSummary, slide: Path, weights: Path, tmp_path: Path, tile: int) -> None:
-    other = refocus_slide(slide, output=tmp_path / "o.ome.zarr", checkpoint=str(weights), workers=0, tile=tile)
+    other = refocus_slide(
+        slide, output=tmp_path / "o.ome.zarr", checkpoint=str(weights), workers=0, tile=tile, policy="off"
+    )
     assert _difference(whole(other), whole(plain)) <= 1
 
 
@@ -66,14 +68,20 @@ def test_tiled_equals_untiled(plain: RunSummary, slide: Path, weights: Path, tmp
 def test_any_number_of_workers_writes_the_same_bytes(
     plain, slide: Path, weights: Path, tmp_path: Path, workers: int
 ) -> None:
-    other = refocus_slide(slide, output=tmp_path / "o.ome.zarr", checkpoint=str(weights), workers=workers, threads=1)
+    other = refocus_slide(
+        slide, output=tmp_path / "o.ome.zarr", checkpoint=str(weights), workers=workers, threads=1, policy="off"
+    )
     assert array_files(other.output) == array_files(plain.output)
 
 
 def test_an_existing_scheduler_is_used(plain: RunSummary, slide: Path, weights: Path, tmp_path: Path) -> None:
     with LocalCluster(n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None) as cluster:
         other = refocus_slide(
-            slide, output=tmp_path / "o.ome.zarr", checkpoint=str(weights), scheduler=cluster.scheduler_address
+            slide,
+            output=tmp_path / "o.ome.zarr",
+            checkpoint=str(weights),
+            scheduler=cluster.scheduler_address,
+            policy="off",
         )
     assert array_files(other.output) == array_files(plain.output)
 
@@ -81,11 +89,13 @@ def test_an_existing_scheduler_is_used(plain: RunSummary, slide: Path, weights: 
 def test_the_order_in_which_planes_are_named_plays_no_part(
     plain: RunSummary, slide: Path, shots: tuple[Image, Image], weights: Path, tmp_path: Path
 ) -> None:
-    swapped = refocus_slide(slide, output=tmp_path / "s.ome.zarr", checkpoint=str(weights), workers=0, planes=(1, 0))
+    swapped = refocus_slide(
+        slide, output=tmp_path / "s.ome.zarr", checkpoint=str(weights), workers=0, planes=(1, 0), policy="off"
+    )
     assert array_files(swapped.output) == array_files(plain.output)
     near, far = (write_tiff(tmp_path / name, shot) for name, shot in zip(("n.tiff", "f.tiff"), shots, strict=True))
-    one = refocus_slide(near, far, tmp_path / "one.ome.zarr", checkpoint=str(weights), workers=0)
-    two = refocus_slide(far, near, tmp_path / "two.ome.zarr", checkpoint=str(weights), workers=0)
+    one = refocus_slide(near, far, tmp_path / "one.ome.zarr", checkpoint=str(weights), workers=0, policy="off")
+    two = refocus_slide(far, near, tmp_path / "two.ome.zarr", checkpoint=str(weights), workers=0, policy="off")
     assert array_files(one.output) == array_files(two.output)
 
 
@@ -108,7 +118,9 @@ def test_shift_and_gain_are_found_corrected_and_recorded(tmp_path: Path) -> None
     write_ome_tiff(slide, [first, second], z_um=[-0.75, 0.75], mpp=0.5, compression="deflate")
     reference = tmp_path / "truth.ome.tiff"
     write_ome_tiff(reference, [truth], z_um=[0.0], mpp=0.5, compression="deflate")
-    summary = refocus_slide(slide, method="mean", workers=0, reference=str(reference), csv=tmp_path / "t.csv")
+    summary = refocus_slide(
+        slide, method="mean", policy="off", workers=0, reference=str(reference), csv=tmp_path / "t.csv"
+    )
     assert summary.shift_px == pytest.approx((3.4, -2.2), abs=0.1)
     table = wsi_refocus.read_quality(summary.output)
     tissue_cells = table[table["tissue_fraction"] > 0.5]
@@ -129,7 +141,7 @@ def test_a_part_that_shows_another_place_is_flagged_and_kept(tmp_path: Path) -> 
     second[:, 2048:] = two_planes(tissue((1100, 952), seed=99))[1]
     slide = tmp_path / "slide.ome.tiff"
     write_ome_tiff(slide, [first, second], z_um=[-0.75, 0.75], mpp=0.5, compression="deflate")
-    summary = refocus_slide(slide, method="mean", workers=0)
+    summary = refocus_slide(slide, method="mean", policy="off", workers=0)
     table = wsi_refocus.read_quality(summary.output)
     right = table[(table["x"] >= 2048) & (table["tissue_fraction"] > 0.5)]
     left = table[(table["x"] < 1536) & (table["tissue_fraction"] > 0.5)]
@@ -166,13 +178,15 @@ def test_eleven_planes_in_ome_tiff_and_in_ome_zarr(tmp_path: Path) -> None:
     z_um = [-2.5 + 0.5 * number for number in range(11)]
     slide = tmp_path / "stack.ome.tiff"
     write_ome_tiff(slide, planes, z_um=z_um, mpp=0.5, compression="deflate")
-    one = refocus_slide(slide, method="mean", workers=0, reference="plane:5", defocus_offset_um=1.0)
+    one = refocus_slide(slide, method="mean", policy="off", workers=0, reference="plane:5", defocus_offset_um=1.0)
     assert one.planes == (3, 7)
     assert wsi_refocus.read_provenance(one.output)["planes"]["initial_focus"] == 5
     assert "F" in wsi_refocus.read_provenance(one.output)["planes"]["reason"]
     store = tmp_path / "stack.ome.zarr"
     write_ome_zarr(store, planes, mpp=0.5, z_um=(-2.5, -2.0))
-    two = refocus_slide(store, output=tmp_path / "two.ome.zarr", method="mean", workers=0, defocus_offset_um=1.0)
+    two = refocus_slide(
+        store, output=tmp_path / "two.ome.zarr", method="mean", policy="off", workers=0, defocus_offset_um=1.0
+    )
     assert two.planes == (3, 7)
     assert _difference(whole(one), whole(two)) == 0
     named = refocus_slide(slide, output=tmp_path / "n.ome.zarr", method="mean", workers=0, planes=(2, 9))
@@ -181,7 +195,7 @@ def test_eleven_planes_in_ome_tiff_and_in_ome_zarr(tmp_path: Path) -> None:
 
 def test_level_and_region_cut_the_output(slide: Path, shots: tuple[Image, Image], tmp_path: Path) -> None:
     region = (600, 100, 700, 650)
-    part = refocus_slide(slide, output=tmp_path / "p.ome.zarr", method="mean", workers=0, region=region)
+    part = refocus_slide(slide, output=tmp_path / "p.ome.zarr", method="mean", policy="off", workers=0, region=region)
     assert part.shape == (700, 650)
     mean = ((shots[0].astype(int) + shots[1] + 1) // 2)[600:1300, 100:750]
     tissue_part = (slice(200, 500), slice(200, 500))

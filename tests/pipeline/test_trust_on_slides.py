@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import wsi_refocus
@@ -215,6 +216,13 @@ def test_another_policy_does_not_continue_an_unfinished_run(
             refocus_slide(tinted, output=tmp_path / "o.ome.zarr", **other)
 
 
-def test_asking_fully_changes_no_pixels_without_a_network(tinted: Path, judged: Judged, tmp_path: Path) -> None:
-    other = refocus_slide(tinted, output=tmp_path / "o.ome.zarr", **options(uncertainty="full"))
-    assert array_files(other.output) == array_files(judged.summary.output)
+@pytest.mark.parametrize("uncertainty", ["subset", "full"])
+def test_networks_say_the_same_in_any_process(simulated: Path, weights: Path, tmp_path: Path, uncertainty: str) -> None:
+    """Of a tile of 256 pixels, to the last bit."""
+    how = {"checkpoint": str(weights), "uncertainty": uncertainty, "region": (60, 60, 256, 256), "limits": LIMITS}
+    here = refocus_slide(simulated, output=tmp_path / "0.ome.zarr", workers=0, threads=2, **how)
+    there = refocus_slide(simulated, output=tmp_path / "1.ome.zarr", workers=1, threads=1, **how)
+    one, two = (wsi_refocus.read_quality(each.output) for each in (here, there))
+    assert np.isfinite(one[list(ALWAYS + BY_NETWORKS)].to_numpy()).all()
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+    assert array_files(here.output) == array_files(there.output)

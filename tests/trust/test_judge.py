@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.quality.simulated import ELECTRONS, OFFSET_UM, planted, taken
+from tests.quality.simulated import ELECTRONS, OFFSET_UM, planted, sharpened, taken
 from wsi_refocus.geometry import Region
 from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, make_method
 from wsi_refocus.optics.scanner import TwoShots
@@ -19,6 +19,7 @@ from wsi_refocus.trust.limits import Limits
 SHOTS = ShotGeometry(OFFSET_UM, 0.25)
 TILE = Region(64, 64, 192, 192)
 DRIFT_UM = 0.3
+UNCERTAINTIES: tuple[Uncertainty, Uncertainty] = ("subset", "full")
 
 
 @pytest.fixture(scope="module")
@@ -79,24 +80,28 @@ def test_a_shot_that_is_in_focus_is_given_back_as_it_is() -> None:
     assert not _judge("mean", TrustSpec()).judge(_place(away), away.truth[TILE.slices]).in_focus
 
 
-@pytest.mark.parametrize("uncertainty", ["subset", "full"])
-def test_a_network_is_asked_again_and_another_one_too(
-    lite: tuple[MethodSpec, Method], uncertainty: Uncertainty
-) -> None:
+def test_a_network_is_asked_again_and_another_one_too(lite: tuple[MethodSpec, Method]) -> None:
     spec, method = lite
     shots = taken(DRIFT_UM)
-    place = _place(shots)
-    first, second = place.around(TILE.grown(64))
+    tile = Region(96, 96, 128, 64)
+    place = Surroundings(shots.first, shots.second, tile, second_is_sharper=True)
+    first, second = place.around(tile.grown(64))
     made = method.restore(first[np.newaxis], second[np.newaxis])[0, 64:-64, 64:-64]
     output = np.rint(made).astype(np.uint8)
-    judge = Judge(TrustSpec(uncertainty=uncertainty), spec, method)
-    right = judge.judge(place, output).evidence
+    in_part, fully = (Judge(TrustSpec(uncertainty=how), spec, method) for how in UNCERTAINTIES)
+    right = in_part.judge(place, output).evidence
     assert 0 < right.disagreement < 5
     assert 0 < right.network_disagreement < 15
-    wrong = judge.judge(place, planted(output, count=60)).evidence
-    assert wrong.disagreement > 2 * right.disagreement
+    wrong = in_part.judge(place, sharpened(output)).evidence
+    assert wrong.disagreement > 4 * right.disagreement
+    assert wrong.network_disagreement > right.network_disagreement
     assert wrong.features.keys() == right.features.keys()
     assert all(isinstance(value, float) for value in right.features.values())
+    all_over = fully.judge(place, output).evidence
+    assert 0 < all_over.disagreement < 5
+    assert all_over.disagreement != right.disagreement
+    assert all_over.network_disagreement == right.network_disagreement
+    assert all_over.features == right.features  # a bound holds for either
 
 
 def test_bounds_come_from_the_calibrated_file(tmp_path: Path) -> None:
