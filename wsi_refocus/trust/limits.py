@@ -37,6 +37,8 @@ class Limits:
         Largest share of the output's energy that neither shot vouches for.
     disagreement, network_disagreement : float
         Largest RMS difference in grey levels from turned inputs, and from another network.
+    change : float
+        Largest RMS difference in grey levels from the sharper shot.
     stain_change : float
         Largest change of haematoxylin or eosin density at low frequencies.
     in_focus_um : float
@@ -50,12 +52,13 @@ class Limits:
     psnr_bound: float = 0.0
     shots_in_common: float = 0.4
     noise_in_common: float = 0.95
-    chi2: float = 40.0
+    chi2: float = 30.0
     spacing_factor: float = 50.0
     drift_um: float = 3.5
     unvouched: float = 0.3
-    disagreement: float = 8.0
-    network_disagreement: float = 16.0
+    disagreement: float = 6.0
+    network_disagreement: float = 12.0
+    change: float = 25.0
     stain_change: float = 0.01
     in_focus_um: float = 0.15
     in_focus_change: float = 1.0
@@ -132,6 +135,7 @@ RULES = (
         False,
         "another network gives another picture ({:.1f} grey levels)",
     ),
+    Rule("change", ("change",), False, "it is far from the sharper shot ({:.0f} grey levels)"),
     Rule(
         "stain_change",
         ("haematoxylin_change", "eosin_change"),
