@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("--method", default="tsva-lite", show_default=True, help="Network that the bound is for.")
 @click.option("--checkpoint", help="Its weights (.safetensors); default: the bundled ones.")
-@click.option("--count", type=click.IntRange(min=100), default=800, show_default=True, help="Tiles to learn from.")
+@click.option("--count", type=click.IntRange(min=100), default=690, show_default=True, help="Tiles to learn from.")
 @click.option("--held-out", type=click.IntRange(min=100), default=700, show_default=True, help="Tiles of other groups.")
 @click.option("--workers", type=click.IntRange(min=0), default=2, show_default=True, help="Processes.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File; default: beside the weights, as .bound.")

@@ -8,18 +8,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from tests.support.two_shot import tissue, two_planes, write_ome_tiff
+from tests.trust.evidence import ANYTHING
 from wsi_refocus.geometry import Region, Size
 from wsi_refocus.pairing.blending import feather
 from wsi_refocus.tiling.grid import CELL, CellGrid, CellIndex
-from wsi_refocus.trust.limits import RULES
 
 Image = NDArray[np.uint8]
 SIZE = Size(2304, 2304)
 SHARD = 2048
 TINTED = (CellIndex(3, 3), CellIndex(4, 1))
 """One in the corner where four shards meet, one beside a border."""
-ANYTHING = {rule.limit: -1e9 if rule.is_least else 1e9 for rule in RULES} | {"in_focus_um": -1.0}
-"""Limits that no tile breaks, and that none is in focus by."""
 LIMITS = ANYTHING | {"stain_change": 0.005}
 """Those that the colour of the tinted cells breaks, and nothing else."""
 

@@ -12,9 +12,10 @@ import pytest
 
 import wsi_refocus
 from tests.pipeline.conftest import Judged
-from tests.pipeline.judged import ANYTHING, LIMITS, SIZE, TINTED, Image, options, write_slide
+from tests.pipeline.judged import LIMITS, SIZE, TINTED, Image, options, write_slide
 from tests.pipeline.outputs import array_files, whole
 from tests.support.two_shot import tissue
+from tests.trust.evidence import ANYTHING
 from wsi_refocus.geometry import Region
 from wsi_refocus.network.checkpoint import checkpoint_sha256
 from wsi_refocus.optics.scanner import Acquisition, acquire

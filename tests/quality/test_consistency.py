@@ -21,7 +21,7 @@ from tests.quality.simulated import (
 )
 from wsi_refocus.optics.scanner import TwoShots
 from wsi_refocus.quality.consistency import Reblurred, reblur, transfers_at
-from wsi_refocus.quality.cross_spectra import RINGS, cross_spectra
+from wsi_refocus.quality.cross_spectra import RINGS, CrossSpectra, cross_spectra
 
 DRIFTS_UM = (-1.5, -0.9, -0.3, 0.0, 0.3, 0.6, 1.5)
 
@@ -48,6 +48,22 @@ def test_what_was_tampered_with_predicts_them_far_worse(drift_um: float, seed: i
     assert max(_fit(sharpened(shots.truth), shots).chi2) > 8 * true
     assert max(_fit(planted(shots.truth), shots).chi2) > 2.5 * true
     assert max(_fit(section(seed + 40), shots).chi2) > 25 * true
+
+
+@pytest.mark.parametrize(("heights", "alpha"), [((-0.93, 0.61), 0.5), ((-1.47, 0.05), 0.25)])
+def test_heights_between_those_that_are_tabled_are_found(heights: tuple[float, float], alpha: float) -> None:
+    """Spectra as the model has them: of a specimen, and of shots of it whose phase follows the density."""
+    transfers = nominal()
+    density, phase = transfers_at(transfers, np.array(heights))
+    seen = np.stack([np.ones(RINGS), *(density - alpha * phase)])
+    power = 1 / (1 + np.arange(RINGS)) ** 2
+    noise = np.diag([0.0, 1e-7, 1e-7])
+    moments = seen[:, np.newaxis] * seen * power + noise[..., np.newaxis]
+    spectra = CrossSpectra(moments, 20.0 * (1 + np.arange(RINGS)), noise, np.zeros((2, 2)), np.ones(2))
+    fit = reblur(spectra, transfers, 2 * OFFSET_UM)
+    assert fit.z_um == pytest.approx(heights, abs=0.06)
+    assert fit.phase_per_density == pytest.approx(alpha, abs=0.25)
+    assert max(fit.chi2) < 1 and fit.tension == pytest.approx(0, abs=0.01)
 
 
 def test_heights_are_not_pulled_to_a_distance_that_is_known_wrongly() -> None:

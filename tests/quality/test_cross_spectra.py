@@ -72,3 +72,13 @@ def test_a_place_without_contrast_gives_numbers() -> None:
     white = np.full((64, 64, 3), 255, np.uint8)
     spectra = cross_spectra(white, white, white)
     assert np.all(spectra.moments == 0) and np.all(spectra.shift_px == 0)
+
+
+def test_counts_are_how_many_values_an_average_is_worth() -> None:
+    """Averages of n independent powers scatter by 1/√n of their size."""
+    grey = np.full((64, 128, 3), 128, np.uint8)
+    found = [cross_spectra(*([with_noise(grey, 6, seed)] * 3)) for seed in range(60)]
+    powers = np.stack([each.moments[0, 0] for each in found])
+    worth = np.square(powers.mean(axis=0)) / powers.var(axis=0)
+    ratios = worth[4:] / found[0].counts[4:]
+    assert 0.6 < np.median(ratios) < 1.7

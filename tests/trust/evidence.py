@@ -3,6 +3,7 @@
 from dataclasses import fields
 
 from wsi_refocus.trust.evidence import Evidence
+from wsi_refocus.trust.limits import RULES
 
 GOOD = {
     "z_first_um": -0.8,
@@ -25,6 +26,8 @@ GOOD = {
     "gain_bound": 1.5,
 }
 """By name, the bounds among it."""
+ANYTHING = {rule.limit: -1e9 if rule.is_least else 1e9 for rule in RULES} | {"in_focus_um": -1.0}
+"""Limits that no tile breaks, and that none is in focus by."""
 
 
 def as_evidence(values: dict[str, float]) -> Evidence:

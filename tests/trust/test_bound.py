@@ -12,9 +12,11 @@ import pytest
 
 from tests.network.networks import random_lite
 from wsi_refocus.errors import CheckpointError
-from wsi_refocus.network.checkpoint import save_checkpoint
+from wsi_refocus.network.checkpoint import checkpoint_sha256, save_checkpoint
 from wsi_refocus.network.model_card import ModelCard
-from wsi_refocus.trust.bound import FARTHEST, Calibration, ErrorBound, calibration_beside
+from wsi_refocus.network.zoo import bundled_checkpoints
+from wsi_refocus.trust.bound import FARTHEST, FORMAT, SUFFIX, Calibration, ErrorBound, calibration_beside
+from wsi_refocus.trust.fitting import COVERAGE
 
 SHA = "a" * 64
 NAMES = ("turns", "chi2 sharper", "µm")
@@ -100,6 +102,11 @@ def _weights(path: Path, _: ErrorBound) -> None:
     save_checkpoint(path.with_suffix(".safetensors"), random_lite(), card).rename(path)
 
 
+def _of_another_format(path: Path, bound: ErrorBound) -> None:
+    bound.write(path)
+    path.write_bytes(path.read_bytes().replace(FORMAT.encode(), FORMAT.replace("1", "9").encode()))
+
+
 def _of_another_shape(path: Path, bound: ErrorBound) -> None:
     from dataclasses import replace
 
@@ -124,7 +131,18 @@ def _missing(path: Path, _: ErrorBound) -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [_pickled, _cut, _cut_in_its_header, _weights, _of_another_shape, _huge_header, _empty, _folder, _missing],
+    [
+        _pickled,
+        _cut,
+        _cut_in_its_header,
+        _weights,
+        _of_another_format,
+        _of_another_shape,
+        _huge_header,
+        _empty,
+        _folder,
+        _missing,
+    ],
     ids=lambda make: make.__name__.strip("_"),
 )
 def test_what_is_no_bound_is_refused_in_one_line(
@@ -166,3 +184,12 @@ def test_a_damaged_bound_beside_the_weights_is_not_passed_over(bound: ErrorBound
     _cut(tmp_path / "weights.bound", bound)
     with pytest.raises(CheckpointError, match=r"weights\.bound"):
         calibration_beside(tmp_path / "weights.safetensors", SHA)
+
+
+def test_bundled_bounds_belong_to_their_weights() -> None:
+    bounds = [path.with_suffix(SUFFIX) for path in bundled_checkpoints().values() if path.with_suffix(SUFFIX).is_file()]
+    for path in bounds:
+        weights = path.with_suffix(".safetensors")
+        found = calibration_beside(weights, checkpoint_sha256(weights))
+        assert found.note == "" and found.facts["coverage"] == COVERAGE
+        assert set(ErrorBound.read(path).names)

@@ -95,6 +95,11 @@ def test_a_method_that_leans_to_one_side_is_told(place: Surroundings) -> None:
     assert differences[0] < 1e-3
     assert min(differences[1:]) > 3
     assert full_disagreement(leaning, place, made) > 3
+    square = place.most_detailed()
+    assert square is not None
+    there = Surroundings(place.first, place.second, square.shifted(TILE.y, TILE.x), place.second_is_sharper)
+    of_all = math.sqrt(np.mean(np.square(differences[1:])))
+    assert full_disagreement(leaning, there, made[square.slices]) == pytest.approx(of_all, rel=1e-3)
 
 
 def test_a_network_agrees_with_itself_unturned_and_not_turned(place: Surroundings, network: Method) -> None:

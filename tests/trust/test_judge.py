@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from tests.quality.simulated import ELECTRONS, OFFSET_UM, planted, sharpened, taken
+from tests.trust.evidence import ANYTHING
 from wsi_refocus.geometry import Region
 from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, make_method
+from wsi_refocus.network.checkpoint import checkpoint_sha256
+from wsi_refocus.network.zoo import bundled_checkpoints
 from wsi_refocus.optics.scanner import TwoShots
-from wsi_refocus.trust.bound import ErrorBound
+from wsi_refocus.trust.bound import ErrorBound, calibration_beside
 from wsi_refocus.trust.choices import Uncertainty
 from wsi_refocus.trust.disagreement import Surroundings
 from wsi_refocus.trust.judge import Judge, TrustSpec
@@ -40,16 +43,20 @@ def _judge(method: str, spec: TrustSpec) -> Judge:
 def test_the_truth_is_believed_and_a_tampered_image_is_not() -> None:
     shots = taken(DRIFT_UM)
     truth, place = shots.truth[TILE.slices], _place(shots)
-    judge = _judge("mean", TrustSpec(limits=Limits(chi2=2.0)))
-    judged = judge.judge(place, truth)
+    judged = _judge("mean", TrustSpec()).judge(place, truth)
     assert judged.doubt == ""
     assert judged.evidence.z_first_um == pytest.approx(-OFFSET_UM - DRIFT_UM, abs=0.25)
     assert judged.evidence.z_second_um == pytest.approx(OFFSET_UM - DRIFT_UM, abs=0.25)
     assert judged.evidence.spacing_factor == pytest.approx(1, abs=0.2)
     assert judged.evidence.drift_um == pytest.approx(DRIFT_UM, abs=0.5)
-    assert "blurred again" in judge.judge(place, planted(truth)).doubt
     bluer = (truth * np.array([0.8, 1, 1])).astype(np.uint8)
-    assert "colours changed" in judge.judge(place, bluer).doubt
+    for tampered, limit, least, reason in (
+        (planted(truth), "chi2", 2.0, "blurred again"),
+        (bluer, "stain_change", 0.01, "colours changed"),
+    ):
+        judge = _judge("mean", TrustSpec(limits=Limits().changed(ANYTHING | {limit: least})))
+        assert judge.judge(place, truth).doubt == ""
+        assert reason in judge.judge(place, tampered).doubt
 
 
 def test_what_only_networks_have_is_not_measured_without_one() -> None:
@@ -102,12 +109,16 @@ def test_a_network_is_asked_again_and_another_one_too(lite: tuple[MethodSpec, Me
     assert all_over.disagreement != right.disagreement
     assert all_over.network_disagreement == right.network_disagreement
     assert all_over.features == right.features  # a bound holds for either
+    for path in bundled_checkpoints().values():
+        if (calibration := calibration_beside(path, checkpoint_sha256(path))).path is not None:
+            assert set(ErrorBound.read(calibration.path).names) <= set(right.features)
 
 
 def test_bounds_come_from_the_calibrated_file(tmp_path: Path) -> None:
     shots = taken(DRIFT_UM)
     place, truth = _place(shots), shots.truth[TILE.slices]
-    unknown = _judge("mean", TrustSpec()).judge(place, truth)
+    limits = Limits().changed(ANYTHING | {"gain_bound": 0.0})
+    unknown = _judge("mean", TrustSpec(limits=limits)).judge(place, truth)
     assert math.isnan(unknown.bounds.gain_bound) and unknown.doubt == ""
     names = tuple(unknown.evidence.features)[:3]
     mean = np.zeros((4 + 2, 2))
@@ -115,7 +126,7 @@ def test_bounds_come_from_the_calibrated_file(tmp_path: Path) -> None:
     ErrorBound(
         names, np.zeros(3), np.ones(3), np.zeros((4, 2)), mean, np.zeros((6, 2)), (2.0, 1.0), {"coverage": 0.9}
     ).write(tmp_path / "x.bound")
-    judged = _judge("mean", TrustSpec(bound=str(tmp_path / "x.bound"))).judge(place, truth)
+    judged = _judge("mean", TrustSpec(limits=limits, bound=str(tmp_path / "x.bound"))).judge(place, truth)
     assert (judged.bounds.psnr, judged.bounds.psnr_bound) == (30.0, 28.0)
     assert (judged.bounds.gain, judged.bounds.gain_bound) == (-3.0, -4.0)
     assert "-4.00 dB" in judged.doubt

@@ -25,6 +25,7 @@ REASONS = {
     "unvouched": "neither shot vouches",
     "disagreement": "turned shots",
     "network_disagreement": "another network",
+    "change": "far from the sharper shot",
     "stain_change": "colours",
 }
 CASES = [(rule, column) for rule in RULES for column in rule.columns]

@@ -21,6 +21,8 @@ CLASSES_UM = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 UNITS = 192
 RIDGE = 300.0
 FOLDS = 6
+LARGEST_GAIN_DB = 3.0
+"""Gains and losses are learned up to this: what lies beyond is rare, and would outweigh the rest."""
 _FEWEST = 20
 _SEED = 0
 _LEAST_MISS = 0.05
@@ -50,6 +52,7 @@ def fit_bound(
     if common := set(learned["group"]) & set(held_out["group"]):
         raise ValueError(f"the groups {sorted(common)} are in both parts")
     rows, targets = learned[list(names)].to_numpy(float), learned[list(TARGETS)].to_numpy(float)
+    targets[:, 1] = np.clip(targets[:, 1], -LARGEST_GAIN_DB, LARGEST_GAIN_DB)
     centre = np.nanmean(rows, axis=0)
     scale = np.maximum(np.nanstd(rows, axis=0), 1e-6)
     generator = np.random.default_rng(_SEED)
@@ -60,7 +63,7 @@ def fit_bound(
     basis = expanded(standardised(rows, centre, scale), hidden)
     mean = _ridge(basis, targets)
     misses = np.abs(targets - _out_of_fold(basis, targets, learned["group"].to_numpy()))
-    log_spread = _ridge(basis, np.log(misses + _LEAST_MISS), 10 * RIDGE)
+    log_spread = _ridge(basis, np.log(misses + _LEAST_MISS))
     bound = ErrorBound(tuple(names), centre, scale, hidden, mean, log_spread, (0.0, 0.0), dict(facts))
     quantiles = conformal_quantiles(bound, held_out)
     return ErrorBound(tuple(names), centre, scale, hidden, mean, log_spread, quantiles, dict(facts))
@@ -98,9 +101,9 @@ def _quantile(misses: Real, coverage: float) -> float:
     return float(np.sort(misses)[rank])
 
 
-def _ridge(basis: Real, targets: Real, weight: float = RIDGE) -> Real:
+def _ridge(basis: Real, targets: Real) -> Real:
     """Coefficients of a ridge regression whose constant is free."""
-    penalties = np.full(basis.shape[1], weight)
+    penalties = np.full(basis.shape[1], RIDGE)
     penalties[0] = 0
     coefficients = np.linalg.solve(basis.T @ basis + np.diag(penalties), basis.T @ targets)
     return np.asarray(coefficients, np.float64)
