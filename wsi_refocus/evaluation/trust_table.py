@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wsi_refocus.evaluation.counterfactual import SHOWN
 from wsi_refocus.evaluation.table import TOLERATED_DB, markdown_line
 from wsi_refocus.trust.fitting import CLASSES_UM
-from wsi_refocus.trust.verdict import IN_FOCUS
+from wsi_refocus.trust.verdict import IN_FOCUS, kind_of
 
 HARMED_DB = 0.5
 """Loss against the sharper shot, or gain over it, that counts as clear on a real stack."""
@@ -172,7 +172,7 @@ def _bait(baits: pd.DataFrame) -> Iterator[str]:
     yield markdown_line(["---"] * 4)
     for kind, part in baits.groupby("kind", sort=False):
         given = given_back(part)
-        reasons = part.loc[given, "kept"].str.replace(r" \(.*", "", regex=True)
+        reasons = part.loc[given, "kept"].map(kind_of)
         most = reasons.mode().iloc[0] if len(reasons) else ""
         yield markdown_line([str(kind), str(len(part)), _share(int(given.sum()), len(part)), most])
     yield markdown_line(["all", str(len(baits)), _share(int(given_back(baits).sum()), len(baits)), ""])

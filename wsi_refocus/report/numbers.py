@@ -14,6 +14,7 @@ from wsi_refocus.quality.record import Decision
 from wsi_refocus.report.contents import Contents
 from wsi_refocus.report.rendering import number
 from wsi_refocus.report.wording import MEASURES, count, measure, unit_of, written
+from wsi_refocus.trust.verdict import kind_of
 
 LISTED = 60
 """Most kept and flagged tiles that the page lists one by one."""
@@ -111,7 +112,8 @@ def verdict(contents: Contents) -> list[str]:
 def reasons(contents: Contents) -> list[Reason]:
     """Why tiles were kept or flagged, the most frequent reason first."""
     rows = _doubtful(contents)
-    pairs = zip(rows["decision"].astype(str), rows["reason"].fillna("").astype(str), strict=True)
+    kinds = rows["reason"].fillna("").astype(str).map(kind_of)
+    pairs = zip(rows["decision"].astype(str), kinds, strict=True)
     counted = Counter(pairs)
     listed = [Reason(decision, reason, counted[decision, reason]) for decision, reason in sorted(counted)]
     return sorted(listed, key=lambda each: -each.tiles)

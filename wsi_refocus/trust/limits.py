@@ -125,7 +125,12 @@ RULES = (
     Rule("gain_bound", ("gain_bound",), True, "refocusing may be worse than the sharper shot (bound {:+.2f} dB)"),
     Rule("psnr_bound", ("psnr_bound",), True, "the error may be too large (PSNR bound {:.1f} dB)"),
     Rule("chi2", ("chi2_first", "chi2_second"), False, "blurred again it does not predict the shots (χ² {:.0f})"),
-    Rule("spacing_factor", ("spacing_factor",), False, "the fitted distance of the planes is {:.0f} times off"),
+    Rule(
+        "spacing_factor",
+        ("spacing_factor",),
+        False,
+        "the fitted distance of the planes is not the known one ({:.0f} times)",
+    ),
     Rule("drift_um", ("drift_um",), False, "focus lies too far away ({:.1f} µm)"),
     Rule("unvouched", ("unvouched",), False, "neither shot vouches for its detail ({:.0%} of the energy)"),
     Rule("disagreement", ("disagreement",), False, "turned shots give another picture ({:.1f} grey levels)"),

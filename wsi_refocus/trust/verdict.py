@@ -28,6 +28,11 @@ def doubt(evidence: Mapping[str, float], limits: Limits) -> str:
     return next(filter(None, (rule.broken_by(evidence, allowed[rule.limit]) for rule in RULES)), "")
 
 
+def kind_of(reason: str) -> str:
+    """A reason without the number that led to it, so that reasons can be counted."""
+    return reason.partition(" (")[0]
+
+
 def is_in_focus(evidence: Mapping[str, float], limits: Limits) -> bool:
     """Whether the sharper shot needs no refocusing: it predicts the tile without blur, and hardly differs from it."""
     return evidence["sharper_z_um"] <= limits.in_focus_um and evidence["change"] <= limits.in_focus_change
