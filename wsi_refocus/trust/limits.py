@@ -129,7 +129,7 @@ RULES = (
         "spacing_factor",
         ("spacing_factor",),
         False,
-        "the fitted distance of the planes is not the known one ({:.0f} times)",
+        "the fitted distance of the planes is wrong (by a factor of {:.0f})",
     ),
     Rule("drift_um", ("drift_um",), False, "focus lies too far away ({:.1f} µm)"),
     Rule("unvouched", ("unvouched",), False, "neither shot vouches for its detail ({:.0%} of the energy)"),
