@@ -82,6 +82,9 @@ def test_a_shot_that_is_in_focus_is_given_back_as_it_is() -> None:
     place = _place(shots)
     judged = _judge("mean", TrustSpec(limits=Limits(in_focus_um=0.4))).judge(place, place.sharper)
     assert judged.in_focus and not judged.doubt
+    strict = Limits(in_focus_um=0.4, chi2=1e-9)
+    judged = _judge("mean", TrustSpec(limits=strict)).judge(place, place.sharper)
+    assert judged.in_focus and not judged.doubt  # what was not changed need not be defended
     assert judged.evidence.sharper_z_um < 0.4
     away = taken(DRIFT_UM)
     assert not _judge("mean", TrustSpec()).judge(_place(away), away.truth[TILE.slices]).in_focus

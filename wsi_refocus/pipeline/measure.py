@@ -30,6 +30,7 @@ _EVIDENCE = (
     "unvouched",
     "disagreement",
     "network_disagreement",
+    "network_agreement",
     "haematoxylin_change",
     "eosin_change",
     "shots_in_common",

@@ -69,6 +69,7 @@ class CellRecord:
     unvouched: float = math.nan
     disagreement: float = math.nan
     network_disagreement: float = math.nan
+    network_agreement: float = math.nan
     haematoxylin_change: float = math.nan
     eosin_change: float = math.nan
     shots_in_common: float = math.nan
@@ -136,6 +137,9 @@ COLUMNS = MappingProxyType(
         "unvouched": Column("1", "share of the refocused tile's energy that stands above the noise in neither plane"),
         "disagreement": Column("grey levels", "RMS difference of the refocused tile from predictions of turned planes"),
         "network_disagreement": Column("grey levels", "RMS difference from what another bundled network makes of it"),
+        "network_agreement": Column(
+            "1", "share of the change that another bundled network makes, too; below 0: opposed"
+        ),
         "haematoxylin_change": Column("OD", "change of haematoxylin at low frequencies, against the sharper plane"),
         "eosin_change": Column("OD", "change of eosin at low frequencies, against the sharper plane"),
         "shots_in_common": Column("1", "coherence of the planes at low frequencies: 1 for one place, about 0 for two"),

@@ -55,6 +55,8 @@ class Evidence:
         Share of the output's energy that stands above the noise in neither shot.
     disagreement, network_disagreement : float
         RMS difference in grey levels from predictions of turned shots, and from another network's.
+    network_agreement : float
+        How far the output went from the sharper shot in the direction of the other network, over how far it went.
     haematoxylin_change, eosin_change : float
         Mean absolute change of the stains' optical density at low frequencies, against the sharper shot.
     change : float
@@ -82,6 +84,7 @@ class Evidence:
     unvouched: float
     disagreement: float
     network_disagreement: float
+    network_agreement: float
     haematoxylin_change: float
     eosin_change: float
     change: float
@@ -144,6 +147,7 @@ class Examiner:
             unvouched=fit.unvouched,
             disagreement=by_turns,
             network_disagreement=found.network.difference,
+            network_agreement=found.network.agreement,
             haematoxylin_change=stains[0],
             eosin_change=stains[1],
             change=found.from_sharper,

@@ -37,6 +37,8 @@ class Limits:
         Largest share of the output's energy that neither shot vouches for.
     disagreement, network_disagreement : float
         Largest RMS difference in grey levels from turned inputs, and from another network.
+    network_agreement : float
+        Least agreement of another network: below 0 it would change the sharper shot the other way.
     change : float
         Largest RMS difference in grey levels from the sharper shot.
     stain_change : float
@@ -58,6 +60,7 @@ class Limits:
     unvouched: float = 0.3
     disagreement: float = 6.0
     network_disagreement: float = 12.0
+    network_agreement: float = 0.0
     change: float = 25.0
     stain_change: float = 0.01
     in_focus_um: float = 0.15
@@ -140,6 +143,7 @@ RULES = (
         False,
         "another network gives another picture ({:.1f} grey levels)",
     ),
+    Rule("network_agreement", ("network_agreement",), True, "another network changes the shot the other way ({:.2f})"),
     Rule("change", ("change",), False, "it is far from the sharper shot ({:.0f} grey levels)"),
     Rule(
         "stain_change",
