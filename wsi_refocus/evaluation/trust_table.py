@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from wsi_refocus.evaluation.counterfactual import SHOWN
 from wsi_refocus.evaluation.table import TOLERATED_DB, markdown_line
 from wsi_refocus.trust.fitting import CLASSES_UM
-from wsi_refocus.trust.verdict import IN_FOCUS, kind_of
+from wsi_refocus.trust.limits import Limits
+from wsi_refocus.trust.verdict import IN_FOCUS, doubt, is_in_focus, kind_of
 
+GAIN_LIMITS = (-1.0, -0.5, -0.25, 0.0, 0.25)
+"""Limits of the bound of the gain, in dB, that are compared."""
 HARMED_DB = 0.5
 """Loss against the sharper shot, or gain over it, that counts as clear on a real stack."""
 
@@ -27,7 +30,7 @@ def trust_report(table: pd.DataFrame) -> str:
         Rows of `wsi_refocus.evaluation.trust.judged_jobs`.
     """
     tiles = table[table["part"] == "tiles"]
-    parts = [_coverage(tiles), _policy(tiles), _risk(tiles)]
+    parts = [_coverage(tiles), _policy(tiles), _by_limit(tiles), _risk(tiles)]
     parts += [_nuclei(table[table["part"] == "counterfactual"]), _bait(table[table["part"] == "bait"])]
     return "\n\n".join("\n".join(lines) for lines in map(list, parts))
 
@@ -120,6 +123,27 @@ def _policy(tiles: pd.DataFrame) -> Iterator[str]:
             f"{given.mean():.0%}",
             f"{np.mean(part['kept'] == IN_FOCUS):.0%}",
         ])  # fmt: skip
+
+
+def _by_limit(tiles: pd.DataFrame) -> Iterator[str]:
+    """What the policy would do with other limits of the gain's bound."""
+    yield markdown_line(
+        ["limit of the gain's bound: not worse by 0.1 dB, and gain kept", *map("{:+g} dB".format, GAIN_LIMITS)]
+    )
+    yield markdown_line(["---"] * (len(GAIN_LIMITS) + 1))
+    for kind, part in tiles[tiles["kind"].str.endswith("occurring")].groupby("kind", sort=False):
+        gain, cells = gains(part), []
+        for limit in GAIN_LIMITS:
+            kept = np.where(given_back_by(part, Limits(gain_bound=limit)), 0, gain)
+            cells.append(f"{np.mean(kept >= -TOLERATED_DB):.1%}, {kept.sum() / gain.sum():.0%}")
+        yield markdown_line([f"{str(kind).split()[0]} scanner", *cells])
+
+
+def given_back_by(table: pd.DataFrame, limits: Limits) -> NDArray[np.bool_]:
+    """Which tiles would be given back by other limits than those they were judged by."""
+    named = table.rename(columns={"gain_bound_of_bound": "gain_bound", "psnr_bound_of_bound": "psnr_bound"})
+    rows = [{str(name): value for name, value in row.items()} for row in named.to_dict("records")]
+    return np.array([is_in_focus(row, limits) or doubt(row, limits) != "" for row in rows], np.bool_)
 
 
 def _risk(tiles: pd.DataFrame) -> Iterator[str]:
