@@ -56,7 +56,7 @@ def evaluate_trust(
     bound = None
     if is_trained(name):
         calibration = calibration_beside(weights_of(spec), make_method(spec).checkpoint_sha256)
-        bound = calibration.path
+        bound = calibration.sha256
         if calibration.note:
             click.echo(f"{calibration.note}: tiles are judged by the limits of the evidence alone", err=True)
     if output is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from wsi_refocus.errors import UsageError
 from wsi_refocus.evaluation.bait import KINDS as BAIT
 from wsi_refocus.evaluation.bait import bait
 from wsi_refocus.evaluation.case import Case
@@ -110,9 +111,16 @@ def judged_stack(cases: Sequence[Case], spec: MethodSpec, trust: TrustSpec) -> p
         Pairs of planes of one field.
     spec, trust
         The method, and how it is judged.
+
+    Raises
+    ------
+    UsageError
+        If a field is smaller than a tile.
     """
     rows = []
     for case in cases:
+        if min(case.truth.shape[:2]) < TILE:
+            raise UsageError(f"{case.name}: its field is smaller than a tile of {TILE} pixels; name a larger --region")
         output = refocused(case, spec)
         height, width = case.truth.shape[:2]
         for y in range(0, height - TILE + 1, TILE):

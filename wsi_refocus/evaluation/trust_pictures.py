@@ -48,7 +48,7 @@ def draw_risk(table: pd.DataFrame, path: Path) -> None:
 
 
 def draw_nuclei(entries: Sequence[Entry], spec: MethodSpec, seed: int, path: Path) -> None:
-    """Draw pairs with and without a nucleus: truth, sharper-looking first shot, and output of either.
+    """Draw pairs with and without a nucleus: truth, first shot and output of either.
 
     Parameters
     ----------

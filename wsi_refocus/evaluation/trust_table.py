@@ -30,7 +30,8 @@ def trust_report(table: pd.DataFrame) -> str:
         Rows of `wsi_refocus.evaluation.trust.judged_jobs`.
     """
     tiles = table[table["part"] == "tiles"]
-    parts = [_coverage(tiles), _policy(tiles), _by_limit(tiles), _risk(tiles)]
+    bounded = tiles["psnr_bound_of_bound"].notna().any()
+    parts = [_coverage(tiles), _policy(tiles), _by_limit(tiles), _risk(tiles)] if bounded else [_policy(tiles)]
     parts += [_nuclei(table[table["part"] == "counterfactual"]), _bait(table[table["part"] == "bait"])]
     return "\n\n".join("\n".join(lines) for lines in map(list, parts))
 

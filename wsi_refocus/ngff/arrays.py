@@ -98,7 +98,9 @@ def open_array(path: Path, index: int, *, writable: bool = False) -> Array:
     return configured
 
 
-def replace_shard(path: Path, array: Array, level: LevelLayout, region: Region, planes: NDArray[Any]) -> None:
+def replace_shard(
+    path: Path, array: Array, level: LevelLayout, region: Region, planes: NDArray[Any], *, needed: bool = False
+) -> None:
     """Write a whole shard, whatever lies there.
 
     Parameters
@@ -113,8 +115,11 @@ def replace_shard(path: Path, array: Array, level: LevelLayout, region: Region, 
         Pixels of the shard, clipped to the level.
     planes
         Pixels, shape (channels, height, width).
+    needed
+        Whether what lies there must not be lost if this is interrupted: then it stays until the new file takes its
+        place.
     """
-    if array.shards is not None:
+    if array.shards is not None and not needed:
         # zarr reads and unpacks a shard that is there, even a damaged one, although all of it is replaced
         key = array.metadata.encode_chunk_key((0, region.y // level.shard, region.x // level.shard))
         (path / str(level.index) / key).unlink(missing_ok=True)

@@ -71,7 +71,9 @@ def _opened(path: str, layout: StoreLayout) -> tuple[Array, ...]:
     return tuple(open_array(Path(path), level.index, writable=True) for level in layout.levels)
 
 
-def write_shard(path: str | Path, layout: StoreLayout, index: ShardIndex, pixels: NDArray[np.uint8]) -> None:
+def write_shard(
+    path: str | Path, layout: StoreLayout, index: ShardIndex, pixels: NDArray[np.uint8], *, needed: bool = False
+) -> None:
     """Write one shard of level 0, and the whole shards above it in the finer levels.
 
     Nothing is read, and no two shards share a file: any number of threads and processes may write at once, as
@@ -88,6 +90,8 @@ def write_shard(path: str | Path, layout: StoreLayout, index: ShardIndex, pixels
         The shard.
     pixels
         RGB of `StoreLayout.shard_region`, shape (height, width, 3).
+    needed
+        Whether what was written of the shard before must outlive an interruption; slower.
 
     Raises
     ------
@@ -107,7 +111,7 @@ def write_shard(path: str | Path, layout: StoreLayout, index: ShardIndex, pixels
             if level.index > 0:
                 planes = reduce_by_two(planes)
             place = Region(index.iy * level.shard, index.ix * level.shard, *planes.shape[1:])
-            replace_shard(Path(path), arrays[level.index], level, place, planes)
+            replace_shard(Path(path), arrays[level.index], level, place, planes, needed=needed)
 
 
 def read_level(path: str | Path, level: int, region: Region) -> NDArray[np.uint8]:

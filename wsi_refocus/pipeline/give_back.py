@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def save_rims(path: Path, region: Region, refocused: Pixels) -> None:
     """
     strips = {name: refocused[strip.relative_to(region).slices] for name, strip in rims_of(region)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp.npz")
+    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp.npz")
     np.savez(temporary, top=strips["top"], bottom=strips["bottom"], left=strips["left"], right=strips["right"])
     temporary.replace(path)
 

@@ -48,6 +48,8 @@ class Journal:
     def begin(self, record: dict[str, Any]) -> None:
         """Write the run's record; from here on the run can be resumed."""
         with _explained(self.folder):
+            for name in ("shards", "rims"):  # what an earlier run left, whose removal was interrupted
+                shutil.rmtree(self.folder / name, ignore_errors=True)
             (self.folder / "shards").mkdir(parents=True, exist_ok=True)
             _write_whole(self._run, record)
 

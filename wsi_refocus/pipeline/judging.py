@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from wsi_refocus.geometry import Region
-from wsi_refocus.methods import Method
+from wsi_refocus.methods import Method, MethodSpec
 from wsi_refocus.ngff.layout import ShardIndex
 from wsi_refocus.pipeline.compose import Pixels
 from wsi_refocus.pipeline.give_back import believed, captured, given_back
@@ -24,17 +24,17 @@ class ShardJudging:
     ----------
     record
         Record of a run whose tiles are judged.
-    method
-        Its method.
+    spec, method
+        Its method, as this process makes it.
     journal
         Its journal.
     threads
         Cells that are judged at once.
     """
 
-    def __init__(self, record: RunRecord, method: Method, journal: Journal, threads: int) -> None:
+    def __init__(self, record: RunRecord, spec: MethodSpec, method: Method, journal: Journal, threads: int) -> None:
         self._spec = record.trust or TrustSpec()
-        self._judge = Judge(self._spec, record.method, method)
+        self._judge = Judge(self._spec, spec, method)
         self._size = record.layout.size
         self._decisions = record.decisions()
         self._journal = journal

@@ -167,10 +167,10 @@ def _trust_of(settings: RunSettings, spec: MethodSpec, method: Method) -> tuple[
     calibration = Calibration(note=f"the method {spec.name} has no weights, so there is no calibrated bound for it")
     if is_trained(spec.name):
         calibration = calibration_beside(weights_of(spec), method.checkpoint_sha256)
-        if calibration.path is None:
+        if calibration.sha256 is None:
             logger.warning("%s: tiles are judged by the limits of the evidence alone", calibration.note)
     limits = Limits().changed(settings.limits)
-    return TrustSpec(settings.policy, settings.uncertainty, limits, calibration.path), calibration
+    return TrustSpec(settings.policy, settings.uncertainty, limits, calibration.sha256), calibration
 
 
 def absolute(path: str | None) -> str | None:

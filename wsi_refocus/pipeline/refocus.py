@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wsi_refocus.config import RunSettings, make_settings
-from wsi_refocus.errors import FailedShardsError, OutputError
+from wsi_refocus.errors import CheckpointError, FailedShardsError, OutputError
 from wsi_refocus.methods import MethodSpec, device_count, resolve_device
 from wsi_refocus.ngff.layout import ShardIndex
 from wsi_refocus.ngff.metadata import PHASE_GROUP, is_finished
@@ -248,7 +248,7 @@ def _make_shards(
     progress.start("refocus", sum(_cells(record, index) for index in todo), "tiles")
     for outcome in runner.run(refocus_shard, todo, (str(folder), record.identity, runner.threads), retries):
         if outcome.result is None:
-            if isinstance(outcome.error, OutputError):
+            if isinstance(outcome.error, OutputError | CheckpointError):
                 raise outcome.error
             logger.error("shard %s failed %d times: %s", outcome.item, outcome.tries, outcome.error)
             failed.append(outcome)
@@ -275,6 +275,7 @@ def _mend_seams(folder: Path, record: RunRecord, retries: int, runner: Engine, p
     progress.start("mend", len(seams), "shards")
     for outcome in runner.run(mend_shard, seams, (str(folder), record.identity, runner.threads), retries):
         if outcome.error is not None:
+            progress.stop()
             if isinstance(outcome.error, OutputError):
                 raise outcome.error
             raise FailedShardsError(

@@ -73,7 +73,8 @@ class ShardWorker:
         self.decisions = record.decisions()
         self.planes = OpenPlanes(record)
         self.phase = PhaseLayer(record.method, record.layout, record.tile, threads) if record.phase else None
-        self.judging = None if record.trust is None else ShardJudging(record, self.method, self.journal, threads)
+        here = on_this_worker(record.method, threads)
+        self.judging = None if record.trust is None else ShardJudging(record, here, self.method, self.journal, threads)
 
     def make(self, index: ShardIndex) -> ShardReport:
         """Make one shard and journal it."""
@@ -106,7 +107,7 @@ class ShardWorker:
         first, second = self.planes.shots(region)
         pixels = read_level(self.output, 0, region)
         mend(seam, region, (first, second), pixels, self.record, self.journal)
-        write_shard(self.output, self.record.layout, ShardIndex(*seam.shard), pixels)
+        write_shard(self.output, self.record.layout, ShardIndex(*seam.shard), pixels, needed=True)
         images = CellImages(first, second, pixels, self.planes.truth(region))
         rows = self.journal.cells_of(*seam.shard)
         self.journal.finish_shard(*seam.shard, [{**row, **_measured_again(row, images, region)} for row in rows])
@@ -132,7 +133,7 @@ _methods: dict[MethodSpec, Method] = {}
 
 def method_here(spec: MethodSpec, threads: int) -> Method:
     """Method of this process, made once: on its own GPU, or in as many threads as the process has."""
-    spec = _on_this_worker(spec, threads)
+    spec = on_this_worker(spec, threads)
     with _lock:
         if spec not in _methods:
             _methods.clear()
@@ -198,7 +199,7 @@ def release() -> None:
         _current.popitem()[1].close()
 
 
-def _on_this_worker(spec: MethodSpec, threads: int) -> MethodSpec:
+def on_this_worker(spec: MethodSpec, threads: int) -> MethodSpec:
     """Give each process its own GPU, by the number of the worker where Dask counts them."""
     if spec.device != "cuda":
         return replace(spec, threads=threads)

@@ -74,7 +74,7 @@ def cross_spectra(output: Pixels, first: Pixels, second: Pixels) -> CrossSpectra
     shifts = np.zeros((2, 2))
     for shot in (1, 2):
         cross = (spectra[:, 0] * spectra[:, shot].conj()).sum(axis=0)
-        shifts[shot - 1] = _shift_of(cross, low, shape)
+        shifts[shot - 1] = _shift_of(cross, low)
         spectra[:, shot] *= _moved(shifts[shot - 1], shape)
     moments, noise = np.empty((3, 3, RINGS)), np.empty((3, 3))
     for one in range(3):
@@ -135,7 +135,7 @@ def _grid(
     return ring, corners, counts, (low, *both)
 
 
-def _shift_of(cross: NDArray[np.complex64], low: tuple[NDArray[np.intp], Real, Real], shape: tuple[int, ...]) -> Real:
+def _shift_of(cross: NDArray[np.complex64], low: tuple[NDArray[np.intp], Real, Real]) -> Real:
     """Shift (y, x) that a cross spectrum's phase shows: least squares, weighted by the common energy."""
     index, fy, fx = low
     values = cross.ravel()[index]

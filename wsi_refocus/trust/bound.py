@@ -160,8 +160,6 @@ class Calibration:
 
     Attributes
     ----------
-    path : str or None
-        Its file.
     sha256 : str or None
         Hash of the file.
     facts : mapping
@@ -170,7 +168,6 @@ class Calibration:
         Why there is none; empty if there is one.
     """
 
-    path: str | None = None
     sha256: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
@@ -197,7 +194,7 @@ def calibration_beside(checkpoint: Path, sha256: str | None) -> Calibration:
     bound = ErrorBound.read(path)
     if bound.facts.get("checkpoint_sha256") != sha256:
         return Calibration(note=f"{path.name} was calibrated for other weights than {checkpoint.name}")
-    return Calibration(str(path.absolute()), bound.sha256, bound.facts)
+    return Calibration(bound.sha256, bound.facts)
 
 
 _ARRAYS = ("centre", "scale", "hidden", "mean", "log_spread")

@@ -56,11 +56,8 @@ class Surroundings:
             (max(0, -region.x), max(0, region.x1 - width)),
             (0, 0),
         ]
-        y, x = region.y + sides[0][0], region.x + sides[1][0]
-        cut = slice(y, y + region.height), slice(x, x + region.width)
-        if not any(map(any, sides)):
-            return self.first[cut], self.second[cut]
-        first, second = (np.pad(shot, sides, mode="symmetric")[cut] for shot in (self.first, self.second))
+        inside = region.intersection(Region(0, 0, height, width)).slices
+        first, second = (np.pad(shot[inside], sides, mode="symmetric") for shot in (self.first, self.second))
         return first, second
 
     def most_detailed(self) -> Region | None:
@@ -91,7 +88,7 @@ class Opinion:
     gain_db : float
         PSNR of the tile over that of the sharper shot, if the other prediction were the truth.
     agreement : float
-        How far the tile went from the sharper shot in the direction of the other prediction, over how far it went.
+        How far the other prediction goes from the sharper shot in the direction of the tile, over how far that went.
     """
 
     difference: float = math.nan

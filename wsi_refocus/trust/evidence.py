@@ -56,7 +56,7 @@ class Evidence:
     disagreement, network_disagreement : float
         RMS difference in grey levels from predictions of turned shots, and from another network's.
     network_agreement : float
-        How far the output went from the sharper shot in the direction of the other network, over how far it went.
+        How far the other network goes from the sharper shot in the direction of the output, over how far that went.
     haematoxylin_change, eosin_change : float
         Mean absolute change of the stains' optical density at low frequencies, against the sharper shot.
     change : float
@@ -98,6 +98,10 @@ class Evidence:
     def numbers(self) -> dict[str, float]:
         """All of it by name, but the features."""
         return {each.name: float(getattr(self, each.name)) for each in fields(self) if each.name != "features"}
+
+
+NO_EVIDENCE = Evidence(**{each.name: math.nan for each in fields(Evidence) if each.name != "features"}, features={})
+"""Of a tile that nothing is known of."""
 
 
 class Examiner:

@@ -136,7 +136,9 @@ def _of_spectra(spectra: CrossSpectra, second_is_sharper: bool) -> dict[str, flo
         "gain other": abs(math.log(spectra.brightness[other])),
     }
     step = moments[0, 0] - 2 * moments[0, sharper + 1] + moments[sharper + 1, sharper + 1]
-    features |= {f"change {n}": math.log(_in_band(step, counts, band) + _LEAST_POWER) for n, band in enumerate(BANDS)}
+    features |= {
+        f"change {n}": math.log(max(_in_band(step, counts, band), 0) + _LEAST_POWER) for n, band in enumerate(BANDS)
+    }
     powers = {
         name: [_in_band(moments[place, place], counts, band) for band in BANDS]
         for name, place in (("output", 0), ("sharper", sharper + 1), ("other", other + 1))

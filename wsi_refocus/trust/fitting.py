@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from wsi_refocus.trust.bound import TARGETS, ErrorBound, expanded, standardised
 
 COVERAGE = 0.9
-LEAST_COVERAGE = 0.9
+COVERAGE_OF_A_CLASS = 0.9
 """Coverage in every class of |δ|."""
 CLASSES_UM = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 """Borders of the classes of |δ|."""
@@ -66,7 +67,7 @@ def fit_bound(
     log_spread = _ridge(basis, np.log(misses + _LEAST_MISS))
     bound = ErrorBound(tuple(names), centre, scale, hidden, mean, log_spread, (0.0, 0.0), dict(facts))
     quantiles = conformal_quantiles(bound, held_out)
-    return ErrorBound(tuple(names), centre, scale, hidden, mean, log_spread, quantiles, dict(facts))
+    return replace(bound, quantiles=quantiles)
 
 
 def conformal_quantiles(bound: ErrorBound, held_out: pd.DataFrame) -> tuple[float, float]:
@@ -75,8 +76,8 @@ def conformal_quantiles(bound: ErrorBound, held_out: pd.DataFrame) -> tuple[floa
     With n held-out tiles it is the ⌈(n + 1) · coverage⌉-th smallest of their misses, so that a new tile of the same
     kind exceeds its bound with at least that probability (Vovk et al., "Algorithmic learning in a random world",
     2005). How far a section really lies from focus is not known of a tile, and a bound that holds for most tiles could
-    fail for all that lie far away; so for PSNR the same is asked, with `LEAST_COVERAGE`, of the tiles of every class of
-    |δ| alone, and the largest quantile counts.
+    fail for all that lie far away; so for PSNR the same is asked of the tiles of every class of |δ| alone, with
+    `COVERAGE_OF_A_CLASS`, and the largest quantile counts.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def conformal_quantiles(bound: ErrorBound, held_out: pd.DataFrame) -> tuple[floa
     for low, high in pairwise(CLASSES_UM):
         inside = (drift >= low) & (drift < high)
         if inside.sum() >= _FEWEST:
-            psnr = max(psnr, _quantile(misses[inside, 0], LEAST_COVERAGE))
+            psnr = max(psnr, _quantile(misses[inside, 0], COVERAGE_OF_A_CLASS))
     return psnr, gain
 
 

@@ -8,13 +8,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from wsi_refocus.methods import Method, MethodSpec
-from wsi_refocus.trust.bound import UNKNOWN, Bounds, ErrorBound
+from wsi_refocus.errors import CheckpointError
+from wsi_refocus.methods import Method, MethodSpec, weights_of
+from wsi_refocus.trust.bound import SUFFIX, UNKNOWN, Bounds, ErrorBound
 from wsi_refocus.trust.choices import Policy, Uncertainty
-from wsi_refocus.trust.disagreement import Surroundings
-from wsi_refocus.trust.evidence import Evidence, Examiner
+from wsi_refocus.trust.disagreement import WINDOW, Surroundings
+from wsi_refocus.trust.evidence import NO_EVIDENCE, Evidence, Examiner
 from wsi_refocus.trust.limits import Limits
-from wsi_refocus.trust.verdict import IN_FOCUS, doubt, is_in_focus
+from wsi_refocus.trust.verdict import IN_FOCUS, TOO_SMALL, doubt, is_in_focus
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class TrustSpec:
     limits : Limits
         What evidence may be.
     bound : str or None
-        Path of the calibrated bound; None if there is none for these weights.
+        SHA-256 of the calibrated bound's file, which lies beside the weights; None if there is none for these.
     """
 
     policy: Policy = "keep-sharper"
@@ -46,6 +47,21 @@ class TrustSpec:
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """Rebuild from `to_json`."""
         return cls(**{**stored, "limits": Limits(**stored["limits"])})
+
+
+def bound_of(spec: MethodSpec, sha256: str) -> ErrorBound:
+    """Read the bound beside the weights of a method, wherever they are installed here.
+
+    Raises
+    ------
+    CheckpointError
+        If it is not there, or not the one of that hash.
+    """
+    path = weights_of(spec).with_suffix(SUFFIX)
+    bound = ErrorBound.read(path)
+    if bound.sha256 != sha256:
+        raise CheckpointError(f"{path}: is not the bound that the run began with; begin anew with --overwrite")
+    return bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +104,7 @@ class Judge:
     def __init__(self, spec: TrustSpec, method_spec: MethodSpec, method: Method) -> None:
         self.spec = spec
         self._examiner = Examiner(method_spec, method, spec.uncertainty)
-        self._bound = None if spec.bound is None else ErrorBound.read(spec.bound)
+        self._bound = None if spec.bound is None else bound_of(method_spec, spec.bound)
 
     def judge(self, place: Surroundings, output: NDArray[np.uint8]) -> Judgement:
         """Judge one tile.
@@ -100,6 +116,8 @@ class Judge:
         output
             What the method made of it, RGB of shape (height, width, 3).
         """
+        if min(output.shape[:2]) < WINDOW:
+            return Judgement(NO_EVIDENCE, UNKNOWN, TOO_SMALL, False)
         evidence = self._examiner.examine(place, output)
         bounds = UNKNOWN if self._bound is None else self._bound.of(evidence.features)
         found = {**evidence.numbers(), "psnr_bound": bounds.psnr_bound, "gain_bound": bounds.gain_bound}

@@ -72,12 +72,14 @@ class Limits:
         Raises
         ------
         UsageError
-            If there is no limit of a name.
+            If there is no limit of a name, or one is not finite.
         """
         known = [each.name for each in fields(self)]
-        for name in values:
+        for name, value in values.items():
             if name not in known:
                 raise UsageError(f"there is no limit {name!r}; there are {', '.join(known)}")
+            if not math.isfinite(value):
+                raise UsageError(f"the limit {name} cannot be {value}; give a number that no tile reaches instead")
         return replace(self, **values)
 
     def to_json(self) -> dict[str, float]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from wsi_refocus.trust.limits import RULES, Limits
 
+TOO_SMALL = "the tile is too small to be judged"
 IN_FOCUS = "the sharper shot needs no refocusing"
 
 

@@ -60,7 +60,15 @@ def _broken_rules(table: pd.DataFrame, provenance: Mapping[str, Any]) -> Iterato
             yield f"its {low} has no {middle}", _mask(table[low].notna() & table[middle].isna())
     trust = provenance.get("trust")
     if isinstance(trust, Mapping) and isinstance(trust.get("limits"), Mapping):
-        yield from _broken_limits(table[refocused], table, trust["limits"])
+        yield from _broken_limits(table[refocused & ~_in_focus(table, trust["limits"])], table, trust["limits"])
+
+
+def _in_focus(table: pd.DataFrame, limits: Mapping[str, Any]) -> pd.Series:
+    """Tiles that the network hardly changed, of whose evidence nothing is asked."""
+    limit = limits.get("in_focus_change")
+    if not isinstance(limit, int | float) or "change" not in table:
+        return pd.Series(False, table.index)
+    return table["change"] <= limit
 
 
 def _broken_limits(
