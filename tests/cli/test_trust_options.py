@@ -47,6 +47,7 @@ def test_json_names_the_report(small: Path, tmp_path: Path) -> None:
     [
         (["--limit", "chi3=1"], "'chi3'"),
         (["--limit", "=5"], "''"),
+        (["--limit", "chi2=nan"], "chi2"),
         (["--limit", "chi2=much"], "'chi2=much'"),
         (["--limit", "chi2"], "'chi2'"),
         (["--policy", "maybe"], "'maybe'"),

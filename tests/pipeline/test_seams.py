@@ -1,5 +1,6 @@
 """Cells that are given back fade into their neighbours, also into those of other shards, however the run went."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +33,25 @@ def sharper(judged: Judged) -> Image:
     return blended(*judged.shots, feather(judged.choice, Region.whole(SIZE)))
 
 
-@pytest.fixture
-def unfinished(tinted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def interrupted(tinted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An output all of whose shards are written, and whose run was interrupted before it mended their borders."""
 
-    def interrupted(*_: Any) -> None:
+    def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    output = tmp_path / "o.ome.zarr"
-    with monkeypatch.context() as patched:
-        patched.setattr(refocus, "_mend_seams", interrupted)
+    output = tmp_path_factory.mktemp("interrupted") / "o.ome.zarr"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(refocus, "_mend_seams", interrupt)
         with pytest.raises(KeyboardInterrupt):
             refocus_slide(tinted, output=output, **options())
     return output
+
+
+@pytest.fixture
+def unfinished(interrupted: Path, tmp_path: Path) -> Path:
+    """A copy of it, to go on with."""
+    return Path(shutil.copytree(interrupted, tmp_path / "o.ome.zarr"))
 
 
 def _assert_equal(output: str | Path, judged: Judged) -> None:
@@ -137,9 +144,9 @@ def test_pixels_turn_into_the_sharper_shot_gradually(judged: Judged, refocused: 
     assert np.diff(share).min() > -0.02 and np.diff(share).max() < 0.08
 
 
-def test_before_the_mending_the_borders_of_shards_are_hard(unfinished: Path, refocused: Image) -> None:
+def test_before_the_mending_the_borders_of_shards_are_hard(interrupted: Path, refocused: Image) -> None:
     """What the other tests would miss if nothing were mended."""
-    made = pixels(unfinished, *SIZE)
+    made = pixels(interrupted, *SIZE)
     columns = slice(3 * CELL, 4 * CELL)
     assert np.array_equal(made[SHARD : SHARD + WIDTH, columns], refocused[SHARD : SHARD + WIDTH, columns])
 
@@ -172,14 +179,14 @@ def test_a_run_interrupted_amid_the_mending_is_continued_to_the_same_bytes(
     calls: list[int] = []
     finish = Journal.finish_shard
 
-    def interrupted(journal: Journal, iy: int, ix: int, cells: list[dict[str, Any]]) -> None:
+    def interrupt(journal: Journal, iy: int, ix: int, cells: list[dict[str, Any]]) -> None:
         calls.append(iy)
         if len(calls) > after:
             raise KeyboardInterrupt
         finish(journal, iy, ix, cells)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Journal, "finish_shard", interrupted)
+        patched.setattr(Journal, "finish_shard", interrupt)
         with pytest.raises((KeyboardInterrupt, FailedShardsError)):
             refocus_slide(tinted, output=unfinished, **options(threads=1, retries=0))
     assert len(calls) > after

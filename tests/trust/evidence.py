@@ -3,9 +3,10 @@
 from dataclasses import fields
 
 from wsi_refocus.trust.evidence import Evidence
-from wsi_refocus.trust.limits import RULES
+from wsi_refocus.trust.limits import RULES, Limits
 
-GOOD = {
+_AT_THE_LIMIT = {column: Limits().to_json()[rule.limit] for rule in RULES for column in rule.columns}
+GOOD = _AT_THE_LIMIT | {
     "z_first_um": -0.8,
     "z_second_um": 0.7,
     "drift_um": 0.05,
@@ -15,6 +16,7 @@ GOOD = {
     "unvouched": 0.001,
     "disagreement": 0.3,
     "network_disagreement": 1.0,
+    "network_agreement": 0.9,
     "haematoxylin_change": 0.001,
     "eosin_change": 0.001,
     "change": 5.0,

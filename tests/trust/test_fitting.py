@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from wsi_refocus.trust.bound import ErrorBound
-from wsi_refocus.trust.fitting import CLASSES_UM, COVERAGE, LEAST_COVERAGE, conformal_quantiles, fit_bound
+from wsi_refocus.trust.fitting import CLASSES_UM, COVERAGE, COVERAGE_OF_A_CLASS, conformal_quantiles, fit_bound
 
 NAMES = ("a", "b", "c")
 LEARNED, HELD_OUT, NEW = 1500, 1500, 4000
@@ -57,8 +57,8 @@ def test_it_holds_as_often_where_focus_lies_far_away_too() -> None:
     for low, high in pairwise(CLASSES_UM):
         inside = ((size >= low) & (size < high)).to_numpy()
         count = inside.sum() * HELD_OUT / NEW
-        deviation = math.sqrt(LEAST_COVERAGE * (1 - LEAST_COVERAGE) * (1 / count + 1 / inside.sum()))
-        assert held[inside].mean() > LEAST_COVERAGE - 3.5 * deviation
+        deviation = math.sqrt(COVERAGE_OF_A_CLASS * (1 - COVERAGE_OF_A_CLASS) * (1 / count + 1 / inside.sum()))
+        assert held[inside].mean() > COVERAGE_OF_A_CLASS - 3.5 * deviation
     assert held.mean() > COVERAGE
 
 

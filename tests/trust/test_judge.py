@@ -8,16 +8,17 @@ import pytest
 
 from tests.quality.simulated import ELECTRONS, OFFSET_UM, planted, sharpened, taken
 from tests.trust.evidence import ANYTHING
+from wsi_refocus.errors import CheckpointError
 from wsi_refocus.geometry import Region
 from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, make_method
-from wsi_refocus.network.checkpoint import checkpoint_sha256
 from wsi_refocus.network.zoo import bundled_checkpoints
 from wsi_refocus.optics.scanner import TwoShots
-from wsi_refocus.trust.bound import ErrorBound, calibration_beside
+from wsi_refocus.trust.bound import SUFFIX, ErrorBound
 from wsi_refocus.trust.choices import Uncertainty
-from wsi_refocus.trust.disagreement import Surroundings
-from wsi_refocus.trust.judge import Judge, TrustSpec
+from wsi_refocus.trust.disagreement import WINDOW, Surroundings
+from wsi_refocus.trust.judge import Judge, TrustSpec, bound_of
 from wsi_refocus.trust.limits import Limits
+from wsi_refocus.trust.verdict import TOO_SMALL
 
 SHOTS = ShotGeometry(OFFSET_UM, 0.25)
 TILE = Region(64, 64, 192, 192)
@@ -113,23 +114,49 @@ def test_a_network_is_asked_again_and_another_one_too(lite: tuple[MethodSpec, Me
     assert all_over.network_disagreement == right.network_disagreement
     assert all_over.features == right.features  # a bound holds for either
     for path in bundled_checkpoints().values():
-        if (calibration := calibration_beside(path, checkpoint_sha256(path))).path is not None:
-            assert set(ErrorBound.read(calibration.path).names) <= set(right.features)
+        if (bound := path.with_suffix(SUFFIX)).is_file():
+            assert set(ErrorBound.read(bound).names) <= set(right.features)
 
 
-def test_bounds_come_from_the_calibrated_file(tmp_path: Path) -> None:
+def test_bounds_come_from_the_calibrated_file_beside_the_weights(weights: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(weights.read_bytes())
+    spec = MethodSpec("tsva-lite", str(own), shots=SHOTS)
+    method = make_method(spec)
     shots = taken(DRIFT_UM)
     place, truth = _place(shots), shots.truth[TILE.slices]
     limits = Limits().changed(ANYTHING | {"gain_bound": 0.0})
-    unknown = _judge("mean", TrustSpec(limits=limits)).judge(place, truth)
+    unknown = Judge(TrustSpec(limits=limits), spec, method).judge(place, truth)
     assert math.isnan(unknown.bounds.gain_bound) and unknown.doubt == ""
     names = tuple(unknown.evidence.features)[:3]
     mean = np.zeros((4 + 2, 2))
     mean[0] = 30.0, -3.0
     ErrorBound(
         names, np.zeros(3), np.ones(3), np.zeros((4, 2)), mean, np.zeros((6, 2)), (2.0, 1.0), {"coverage": 0.9}
-    ).write(tmp_path / "x.bound")
-    judged = _judge("mean", TrustSpec(limits=limits, bound=str(tmp_path / "x.bound"))).judge(place, truth)
+    ).write(own.with_suffix(SUFFIX))
+    sha256 = ErrorBound.read(own.with_suffix(SUFFIX)).sha256
+    judged = Judge(TrustSpec(limits=limits, bound=sha256), spec, method).judge(place, truth)
     assert (judged.bounds.psnr, judged.bounds.psnr_bound) == (30.0, 28.0)
     assert (judged.bounds.gain, judged.bounds.gain_bound) == (-3.0, -4.0)
     assert "-4.00 dB" in judged.doubt
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_bound_that_was_exchanged_amid_a_run_is_refused(weights: Path, tmp_path: Path, there: bool) -> None:
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(weights.read_bytes())
+    if there:
+        ErrorBound(
+            ("mpp",), np.zeros(1), np.ones(1), np.zeros((2, 1)), np.zeros((3, 2)), np.zeros((3, 2)), (1.0, 1.0), {}
+        ).write(own.with_suffix(SUFFIX))
+    with pytest.raises(CheckpointError, match=r"own\.bound") as refused:
+        bound_of(MethodSpec("tsva-lite", str(own)), "0" * 64)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_tile_that_is_too_small_to_be_judged_is_given_back() -> None:
+    shots = taken(DRIFT_UM)
+    small = Surroundings(shots.first, shots.second, Region(0, 0, WINDOW - 1, 200), second_is_sharper=True)
+    judged = _judge("mean", TrustSpec()).judge(small, small.sharper)
+    assert judged.keeps_sharper("keep-sharper") == TOO_SMALL and judged.keeps_sharper("flag") == ""
+    assert math.isnan(judged.evidence.chi2_first) and math.isnan(judged.bounds.psnr_bound)

@@ -28,6 +28,13 @@ def test_an_unknown_limit_is_refused_in_one_line_that_names_those_there_are() ->
         make_settings(limits={"chi3": 1.0})
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_limit_is_a_number(value: float) -> None:
+    with pytest.raises(UsageError, match="chi2") as refused:
+        Limits().changed({"chi2": value})
+    assert "\n" not in str(refused.value)
+
+
 def test_limits_are_part_of_what_decides_the_result() -> None:
     one, two = make_settings(limits={"chi2": 7.0}), make_settings()
     assert one.of_the_result() != two.of_the_result()
@@ -38,5 +45,5 @@ def test_limits_are_part_of_what_decides_the_result() -> None:
 def test_what_is_judged_by_survives_a_file() -> None:
     import json
 
-    spec = TrustSpec("flag", "full", Limits(chi2=7.0, psnr_bound=-math.inf), "weights.bound")
+    spec = TrustSpec("flag", "full", Limits(chi2=7.0, psnr_bound=-1e9), "0" * 64)
     assert TrustSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec

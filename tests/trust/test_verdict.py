@@ -25,6 +25,7 @@ REASONS = {
     "unvouched": "neither shot vouches",
     "disagreement": "turned shots",
     "network_disagreement": "another network",
+    "network_agreement": "the other way",
     "change": "far from the sharper shot",
     "stain_change": "colours",
 }

@@ -31,7 +31,8 @@ class ShotFocus:
     spread_um : float
         Standard deviation of δ over what explains the shots nearly as well.
     misfit : float
-        Energy of the shots that no drift explains, over what noise and the model's mismatch allow: 1 as expected.
+        Energy of the shots that no drift explains, over what noise and the model's mismatch allow: mean of ln(1 + x)
+        over the rings, 0.7 as expected.
     order : float
         How much better the shots are explained in the order in which they were named than in the other, in units of
         log-likelihood a ring; negative if worse.

@@ -100,13 +100,9 @@ class ErrorBound:
         from safetensors.numpy import save
 
         arrays = {name: np.asarray(getattr(self, name), np.float32) for name in _ARRAYS}
-        metadata = {
-            "format": FORMAT,
-            "names": json.dumps(self.names),
-            "quantiles": json.dumps(self.quantiles),
-            "facts": json.dumps(dict(self.facts), sort_keys=True),
-        }
-        path.write_bytes(save(arrays, metadata))
+        known = {"format": FORMAT, "names": self.names, "quantiles": self.quantiles, "facts": dict(self.facts)}
+        # one entry: several are written in any order, and the same bound would have many hashes
+        path.write_bytes(save(arrays, {_METADATA: json.dumps(known, sort_keys=True)}))
 
     @classmethod
     def read(cls, path: str | Path) -> ErrorBound:
@@ -123,20 +119,20 @@ class ErrorBound:
         try:
             content = Path(path).read_bytes()
             with safe_open(path, "np") as file:
-                metadata = file.metadata() or {}
+                metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
             if metadata.get("format") != FORMAT:
                 raise ValueError(f"its format is {metadata.get('format')!r}")
             arrays = {name: array.astype(np.float64) for name, array in load(content).items()}
-            first, second = json.loads(metadata["quantiles"])
+            first, second = metadata["quantiles"]
             bound = cls(
-                names=tuple(json.loads(metadata["names"])),
+                names=tuple(metadata["names"]),
                 quantiles=(float(first), float(second)),
-                facts=json.loads(metadata["facts"]),
+                facts=dict(metadata["facts"]),
                 sha256=hashlib.sha256(content).hexdigest(),
                 **{name: arrays[name] for name in _ARRAYS},
             )
             bound.predict(np.zeros((1, len(bound.names))))
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, SafetensorError) as error:
             raise CheckpointError(
                 f"{path}: is no calibrated bound ({error}); make one with wsi-refocus calibrate-bound"
             ) from None
@@ -197,5 +193,6 @@ def calibration_beside(checkpoint: Path, sha256: str | None) -> Calibration:
     return Calibration(bound.sha256, bound.facts)
 
 
+_METADATA = "bound"
 _ARRAYS = ("centre", "scale", "hidden", "mean", "log_spread")
 _LOG_SPREADS = (-3.0, 3.0)

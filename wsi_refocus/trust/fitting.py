@@ -52,7 +52,7 @@ def fit_bound(
     """
     if common := set(learned["group"]) & set(held_out["group"]):
         raise ValueError(f"the groups {sorted(common)} are in both parts")
-    rows, targets = learned[list(names)].to_numpy(float), learned[list(TARGETS)].to_numpy(float)
+    rows, targets = learned[list(names)].to_numpy(float), learned[list(TARGETS)].to_numpy(float, copy=True)
     targets[:, 1] = np.clip(targets[:, 1], -LARGEST_GAIN_DB, LARGEST_GAIN_DB)
     centre = np.nanmean(rows, axis=0)
     scale = np.maximum(np.nanstd(rows, axis=0), 1e-6)
