@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from wsi_refocus.evaluation.bounding import Part
 
 
 @click.command()
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("--method", default="tsva-lite", show_default=True, help="Network that the bound is for.")
 @click.option("--checkpoint", help="Its weights (.safetensors); default: the bundled ones.")
-@click.option("--count", type=click.IntRange(min=100), default=690, show_default=True, help="Tiles to learn from.")
-@click.option("--held-out", type=click.IntRange(min=100), default=700, show_default=True, help="Tiles of other groups.")
+@click.option("--count", type=click.IntRange(min=200), default=900, show_default=True, help="Simulated tiles.")
 @click.option("--workers", type=click.IntRange(min=0), default=2, show_default=True, help="Processes.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File; default: beside the weights, as .bound.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def command(
-    manifest: Path, method: str, checkpoint: str | None, count: int, held_out: int, workers: int, output: Path | None,
+    manifest: Path, method: str, checkpoint: str | None, count: int, workers: int, output: Path | None,
     quiet: bool,
 ) -> None:  # fmt: skip
     """Calibrate the bound of the error that goes with a network's weights.
 
     MANIFEST is a table (.csv) of in-focus images, as for training. Tiles are simulated of the groups of its split
-    `train`: from most of them it is learned how evidence and error go together, and from the others how far the bound
-    has to lie below the prediction. Put beside the weights, `run` finds and uses it. Interrupted, the same command
-    goes on.
+    `train`: from half of them it is learned how evidence and error go together, and from the other half how far the
+    bound has to lie below the prediction. Put beside the weights, `run` finds and uses it. Interrupted, the same
+    command goes on.
     """
     from rich.console import Console
 
     from wsi_refocus.errors import UsageError
-    from wsi_refocus.evaluation.bounding import calibrated_bound, parts_of, tiles_of
+    from wsi_refocus.evaluation.bounding import calibrated_bound, tiles_of
     from wsi_refocus.evaluation.journal import Journal
     from wsi_refocus.methods import MethodSpec, is_trained, weights_of
     from wsi_refocus.ngff.files import explained
@@ -51,16 +44,12 @@ def command(
     spec = MethodSpec(method, checkpoint)
     output = output or weights_of(spec).with_suffix(SUFFIX)
     journal = Journal([spec], output.with_name(f"{output.name}.jsonl"))
+    entries = read_manifest(manifest)
     with ConsoleProgress(console, quiet) as progress:
-
-        def tiles(part: Part) -> DataFrame:
-            progress.start(f"simulate, {part.name}", part.count, "tiles")
-            table = tiles_of(part, spec, journal, workers, progress.advance, progress.resume)
-            progress.stop()
-            return table
-
-        learned, others = map(tiles, parts_of(read_manifest(manifest), count, held_out))
-    bound = calibrated_bound(learned, others, spec)
+        progress.start("simulate", count, "tiles")
+        tiles = tiles_of(entries, count, spec, journal, workers, progress.advance, progress.resume)
+        progress.stop()
+    bound = calibrated_bound(tiles, entries, spec)
     with explained(output):
         bound.write(output)
     if not quiet:

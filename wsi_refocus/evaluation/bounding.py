@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -26,27 +26,10 @@ SMEARS = 0.2
 USUAL_OFFSET_UM = 0.75
 """ΔD of half of the tiles; of the others it is drawn."""
 VALIDATION_SHARE = 0.1
-"""Share of the groups of the ``train`` split that quantiles are taken from: those that trainings are validated on."""
-_SEEDS = {"learned": 11, "held out": 12}
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Tiles of one part of the groups.
-
-    Attributes
-    ----------
-    name : str
-        ``learned`` or ``held out``.
-    entries : sequence of Entry
-        Images.
-    count : int
-        Tiles.
-    """
-
-    name: str
-    entries: Sequence[Entry]
-    count: int
+"""Share of the groups of the ``train`` split that trainings are validated on; nothing is simulated of these."""
+HELD_OUT_SHARE = 0.5
+"""Share of the other groups that quantiles are taken from."""
+_SEED = 11
 
 
 def calibration_case(entries: Sequence[Entry], seed: int, number: int) -> tuple[Case, str]:
@@ -83,52 +66,71 @@ def calibration_case(entries: Sequence[Entry], seed: int, number: int) -> tuple[
     return case_of(entry, shots, acquisition.defocus_offset_um, acquisition.drift_um), entry.group
 
 
-def parts_of(entries: list[Entry], learned: int, held_out: int) -> tuple[Part, Part]:
-    """Part the ``train`` split by group, as trainings do.
-
-    Raises
-    ------
-    UsageError
-        If there are too few groups.
-    """
-    kept, others = training_entries(entries, VALIDATION_SHARE)
-    return Part("learned", kept, learned), Part("held out", others, held_out)
-
-
 def tiles_of(
-    part: Part, spec: MethodSpec, journal: Journal, workers: int, progress: Progress, resumed: Progress
+    entries: list[Entry],
+    count: int,
+    spec: MethodSpec,
+    journal: Journal,
+    workers: int,
+    progress: Progress,
+    resumed: Progress,
 ) -> pd.DataFrame:
-    """Features, errors and groups of the tiles of a part.
+    """Features, errors and groups of simulated tiles.
 
     Parameters
     ----------
-    part
-        What is simulated.
+    entries
+        All of a manifest; the images that trainings learn from are used.
+    count
+        Number of tiles.
     spec
         Method that refocuses.
     journal
         What was measured before.
     workers, progress, resumed
         As of `journaled`.
+
+    Raises
+    ------
+    UsageError
+        If there are too few groups.
     """
-    make = partial(_tile, list(part.entries), _SEEDS[part.name], spec)
-    facts = ("bound", part.name, [(entry.path.name, entry.mpp) for entry in part.entries])
-    return journaled(make, range(part.count), facts, journal, workers, progress, resumed)
+    usable, _ = training_entries(entries, VALIDATION_SHARE)
+    facts = ("bound", [(entry.path.name, entry.mpp) for entry in usable])
+    return journaled(partial(_tile, usable, spec), range(count), facts, journal, workers, progress, resumed)
 
 
-def calibrated_bound(learned: pd.DataFrame, held_out: pd.DataFrame, spec: MethodSpec) -> ErrorBound:
-    """Fit a bound to tiles of `tiles_of`."""
-    names = [name for name in learned.columns if name not in (*TARGETS, "group", "drift_um")]
+def calibrated_bound(tiles: pd.DataFrame, entries: list[Entry], spec: MethodSpec) -> ErrorBound:
+    """Fit a bound to tiles, some groups to learn from and others for the quantiles.
+
+    Parameters
+    ----------
+    tiles
+        Of `tiles_of`.
+    entries
+        All of the manifest.
+    spec
+        Method that refocused.
+
+    Raises
+    ------
+    UsageError
+        If there are too few groups.
+    """
+    usable, _ = training_entries(entries, VALIDATION_SHARE)
+    held_out = tiles["group"].isin({entry.group for entry in training_entries(usable, HELD_OUT_SHARE)[1]})
+    names = [name for name in tiles.columns if name not in (*TARGETS, "group", "drift_um")]
+    parts = {"learned": tiles[~held_out], "held_out": tiles[held_out]}
     facts = {
         "checkpoint": weights_of(spec).name,
         "checkpoint_sha256": make_method(spec).checkpoint_sha256,
         "coverage": COVERAGE,
-        "tiles": f"{len(learned)} simulated tiles of {FIELD} × {FIELD} px to learn from",
-        "held_out": f"{len(held_out)} tiles of {held_out['group'].nunique()} other groups for the quantiles",
+        "tile_px": FIELD,
+        **{name: f"{len(part)} simulated tiles of {part['group'].nunique()} groups" for name, part in parts.items()},
     }
-    return fit_bound(learned, held_out, names, facts)
+    return fit_bound(parts["learned"], parts["held_out"], names, facts)
 
 
-def _tile(entries: list[Entry], seed: int, spec: MethodSpec, number: int) -> Row:
-    case, group = calibration_case(entries, seed, number)
+def _tile(entries: list[Entry], spec: MethodSpec, number: int) -> Row:
+    case, group = calibration_case(entries, _SEED, number)
     return {**features_row(case, spec, BORDER), "group": group, "drift_um": case.drift_um}
