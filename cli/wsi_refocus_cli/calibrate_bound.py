@@ -11,7 +11,7 @@ import click
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("--method", default="tsva-lite", show_default=True, help="Network that the bound is for.")
 @click.option("--checkpoint", help="Its weights (.safetensors); default: the bundled ones.")
-@click.option("--count", type=click.IntRange(min=200), default=900, show_default=True, help="Simulated tiles.")
+@click.option("--count", type=click.IntRange(min=200), default=980, show_default=True, help="Simulated tiles.")
 @click.option("--workers", type=click.IntRange(min=0), default=2, show_default=True, help="Processes.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File; default: beside the weights, as .bound.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
