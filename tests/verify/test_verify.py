@@ -287,6 +287,7 @@ def test_all_findings_are_listed(output: Path) -> None:
 
 def test_a_sample_is_the_same_every_time_and_holds_one_of_each_kind(whole_output: Path) -> None:
     amounts = {check.name: (check.examined, check.total) for check in verify_output(whole_output, tiles=2).checks}
-    assert amounts["tile measures"] == (2, 15)
+    kinds = read_quality(whole_output)["decision"].nunique()
+    assert amounts["tile measures"] == (max(2, kinds), 15)
     assert amounts["pyramid"][0] == 6 < amounts["pyramid"][1]  # a region of each coarse level, of the phase, too
     assert amounts["checksums"][0] == amounts["checksums"][1]
