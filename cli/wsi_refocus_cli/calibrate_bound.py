@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from wsi_refocus_cli.interruption import take_termination_as_interrupt
+
 
 @click.command()
 @click.argument("manifest", type=click.Path(path_type=Path))
@@ -39,6 +41,7 @@ def command(
 
     if not is_trained(method):
         raise UsageError(f"the method {method} has no weights that a bound could be calibrated for")
+    take_termination_as_interrupt()
     console = Console(stderr=True)
     set_up_logging(0, quiet, console)
     spec = MethodSpec(method, checkpoint)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wsi_refocus_cli.interruption import take_termination_as_interrupt
 from wsi_refocus_cli.stacks import opened, regions_of, scale_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def evaluate_trust(
     from wsi_refocus.trust.judge import TrustSpec
     from wsi_refocus_cli.console import ConsoleProgress, set_up_logging
 
+    take_termination_as_interrupt()
     console = Console(stderr=True)
     set_up_logging(0, quiet, console)
     name = methods[-1]

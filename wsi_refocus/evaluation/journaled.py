@@ -55,5 +55,8 @@ def _made(make: Callable[[Any], Row], jobs: Sequence[Any], workers: int) -> Iter
     if not workers or not jobs:
         yield from map(make, jobs)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(workers, get_context("spawn"))
+    try:
         yield from pool.map(make, jobs)
+    finally:
+        pool.shutdown(cancel_futures=True)  # of an interrupted evaluation only what is in hand is finished
