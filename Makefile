@@ -8,24 +8,28 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SAMPLE := sample_slides/cmu-1-two-shot.ome.tiff
 RESULT := build/cmu-1.refocused.ome.zarr
 
-.PHONY: help run test check format test-viewers bench lock samples clean
+MOST := '.[view,remote,cluster,dev]'
+
+.PHONY: help run test check format test-viewers test-faults fuzz bench lock samples clean
 
 help:
 	@echo "make run           set up, and refocus the sample slide"
 	@echo "make test          set up, and run the tests"
 	@echo "make check         ruff, mypy and import-linter"
 	@echo "make test-viewers  show the sample's result in real viewers"
+	@echo "make test-faults   let things go wrong at length: killed processes, full disks, SLURM"
+	@echo "make fuzz          feed the parsers what a coverage-guided fuzzer finds (SECONDS=120 each)"
 	@echo "make bench         measure throughput side by side with bare alternatives"
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wsi-refocus needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(PIP) $(TORCH)
-	$(PIP) --editable '.[view,remote]'
+	$(PIP) --editable '.[view,remote,cluster]'
 	@touch $@
 
 .venv/ready-dev: .venv/ready
-	$(PIP) --editable '.[view,remote,dev]'
+	$(PIP) --editable $(MOST)
 	@touch $@
 
 .venv/ready-bench: .venv/ready-dev
@@ -52,6 +56,18 @@ format: .venv/ready-dev
 test-viewers: .venv/ready-dev
 	bash tests/viewers/setup.sh
 	$(BIN)/python -m pytest tests/viewers -m viewers
+
+test-faults: .venv/ready-dev
+	$(BIN)/python -m pytest tests -m "faults or slurm" --timeout=3600
+
+.venv/ready-fuzz: .venv/ready-dev
+	$(PIP) --editable '.[fuzz,dev]'
+	@touch $@
+
+fuzz: .venv/ready-fuzz
+	@mkdir -p build/fuzz
+	for target in ome_xml tiff ome_zarr checkpoint manifest; do $(BIN)/python -m fuzz $$target build/fuzz/$$target \
+	  -max_total_time=$(or $(SECONDS),120) -timeout=20 -rss_limit_mb=3000 -artifact_prefix=build/fuzz/ || exit 1; done
 
 bench: .venv/ready-bench
 	$(BIN)/python -m benchmarks

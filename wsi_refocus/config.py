@@ -13,6 +13,12 @@ from wsi_refocus.trust.limits import Limits
 Pair = tuple[int, int]
 
 
+OF_THE_WORK = frozenset(
+    ["workers", "threads", "scheduler", "tls_ca_file", "tls_cert", "tls_key", "cluster", "cluster_config", "adapt", "shard_timeout", "retries", "overwrite"]
+)
+"""Settings that say how the work is done; what is written does not depend on them."""
+
+
 class RunSettings(BaseModel):
     """Everything that a user can decide about a run.
 
@@ -50,6 +56,16 @@ class RunSettings(BaseModel):
         Shards that a worker process has in hand at once; None chooses.
     scheduler : str or None
         Address of a Dask scheduler to use instead of a cluster of this run's own.
+    tls_ca_file, tls_cert, tls_key : str or None
+        Certificates for a scheduler at ``tls://``.
+    cluster : str or None
+        Batch system whose jobs are to do the work, or ``local``; None for this machine.
+    cluster_config : str or None
+        File that describes those jobs.
+    adapt : tuple of int or None
+        Least and greatest number of jobs, which then follows the work.
+    shard_timeout : float or None
+        Seconds after which a shard is taken to hang; None to go by the others.
     retries : int
         How often a failed shard is tried again.
     ngff : str
@@ -88,6 +104,13 @@ class RunSettings(BaseModel):
     workers: Annotated[int, Field(ge=0)] | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
     scheduler: str | None = None
+    tls_ca_file: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    cluster: Literal["local", "slurm", "pbs", "lsf", "sge"] | None = None
+    cluster_config: str | None = None
+    adapt: Pair | None = None
+    shard_timeout: Annotated[float, Field(gt=0)] | None = None
     retries: Annotated[int, Field(ge=0)] = 2
     ngff: Literal["0.4", "0.5"] = "0.5"
     compressor: str = "zstd"
@@ -106,6 +129,8 @@ class RunSettings(BaseModel):
             raise ValueError("name either the planes or the defocus offset, not both")
         if self.scheduler is not None and self.workers is not None:
             raise ValueError("an existing scheduler has its workers already: give --scheduler or --workers")
+        if self.scheduler is not None and self.cluster is not None:
+            raise ValueError("an existing scheduler has its workers already: give --scheduler or --cluster")
         if self.region is not None and (min(self.region) < 0 or min(self.region[2:]) < 1):
             raise ValueError("a region is Y,X,HEIGHT,WIDTH in pixels, with a height and width of at least 1")
         Limits().changed(self.limits)
@@ -113,8 +138,7 @@ class RunSettings(BaseModel):
 
     def of_the_result(self) -> dict[str, Any]:
         """Those settings that decide what is written, as opposed to how the work is done."""
-        how = {"workers", "threads", "scheduler", "retries", "overwrite"}
-        return self.model_dump(mode="json", exclude=how)
+        return self.model_dump(mode="json", exclude=OF_THE_WORK)
 
 
 def make_settings(**options: Any) -> RunSettings:

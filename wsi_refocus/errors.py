@@ -41,8 +41,26 @@ class OutputError(RefocusError, OSError):
     """An output that exists already, cannot be written, or belongs to another run."""
 
 
+class OutputExistsError(OutputError):
+    """An output that is there already, finished or begun by another run."""
+
+
+class NoSpaceError(OutputError):
+    """A disk or a quota that is full."""
+
+
+class ClusterLostError(RefocusError, ConnectionError):
+    """The scheduler that the work was given to is gone; what is done is kept."""
+
+
 class FailedShardsError(RefocusError, RuntimeError):
     """The run came to its end, but some shards could not be made."""
+
+    exit_code = 4
+
+
+class FailedSlidesError(RefocusError, RuntimeError):
+    """A batch came to its end, but some slides could not be refocused."""
 
     exit_code = 4
 

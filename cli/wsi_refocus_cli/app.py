@@ -20,6 +20,8 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "run": "Refocus a slide scanned at two focal planes.",
+    "batch": "Refocus an archive of slides.",
+    "export": "Write a refocused slide as a pyramidal OME-TIFF.",
     "info": "Show what a slide holds and what `run` would make of it.",
     "view": "Open a refocused slide in a viewer.",
     "report": "Make the report of a refocused slide again: one page for people.",
@@ -39,7 +41,7 @@ Exit codes:
   0    done
   2    wrong usage
   3    the input, the checkpoint or the output cannot be used
-  4    finished, but some shards failed; the same command retries them
+  4    finished, but some shards or slides failed; the same command retries them
   5    verify found something wrong
   130  interrupted; the same command continues
 """

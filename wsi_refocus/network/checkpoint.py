@@ -17,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from wsi_refocus.errors import CheckpointError, OutputError
+from wsi_refocus.limits import CHECKPOINT_BYTES
 from wsi_refocus.network.architectures import ARCHITECTURES, describe_architecture
 from wsi_refocus.network.file_kind import refuse_other_kinds
 from wsi_refocus.network.model_card import ModelCard
@@ -176,6 +177,7 @@ def _fields(card: ModelCard) -> list[tuple[str, Any]]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     refuse_other_kinds(path)
+    _check_size(path)
     try:
         with safe_open(path, framework="pt", device="cpu") as stored:
             yield stored
@@ -183,6 +185,16 @@ def _opened(path: Path) -> Iterator[Any]:
         raise CheckpointError(
             f"{path}: the checkpoint is damaged or truncated ({error}); copy or download it again"
         ) from None
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a file that would fill the memory; what a header asks for is bounded by the file's own size."""
+    size, limit = path.stat().st_size, CHECKPOINT_BYTES.value
+    if size > limit:
+        raise CheckpointError(
+            f"{path}: is a checkpoint of {size:,} bytes, more than the {limit:,} that are allowed; "
+            f"set {CHECKPOINT_BYTES.variable} higher if you trust it"
+        )
 
 
 def _read_header(path: Path, stored: Any) -> CheckpointInfo:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from wsi_refocus.errors import OutputError
+from wsi_refocus.storage.refusals import refusal
 
 PARTIAL = ".partial"
 """Ending of files that are being written, here and in zarr's own local store."""
-
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
@@ -27,21 +25,17 @@ def explained(path: str | Path) -> Iterator[None]:
 
     Raises
     ------
+    NoSpaceError
+        If the disk or the quota is full.
     OutputError
-        If the disk is full, or the output cannot be written for another reason.
+        If the output cannot be written for another reason.
     """
     try:
         yield
     except OutputError:
         raise
     except OSError as error:
-        if isinstance(error, FileExistsError | NotADirectoryError):
-            problem = "cannot be written (a file lies where a folder should); choose another output with -o"
-        elif error.errno in _FULL:
-            problem = f"no space left to write ({error.strerror}); free some and run the same command again"
-        else:
-            problem = f"cannot be written ({error.strerror or error}); choose another output with -o"
-        raise OutputError(f"{path}: {problem}") from error
+        raise refusal(str(path), error) from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,8 @@ ASSOCIATED = "associated"
 """Group of the images that go with a slide."""
 PHASE_GROUP = "phase"
 """Group of the phase map, if there is one."""
+LAST_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs")
+"""What makes a folder an output, in the order in which it comes, after all else; it is the first to go."""
 ICC_PROFILE = "profile.icc"
 OME_XML = "OME/METADATA.ome.xml"
 
@@ -116,6 +119,13 @@ def require_finished(path: str | Path) -> None:
         raise OutputError(
             f"{path}: is no finished output of wsi-refocus; finish it with the `wsi-refocus run` that began it"
         )
+
+
+def remove_output(path: str | Path) -> None:
+    """Remove an output, its root documents first, so that it does not look finished half-way."""
+    for name in reversed(LAST_DOCUMENTS):
+        (Path(path) / name).unlink(missing_ok=True)
+    shutil.rmtree(path)
 
 
 def read_provenance(path: str | Path) -> dict[str, Any]:

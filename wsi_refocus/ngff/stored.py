@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise, product
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,12 +117,17 @@ def image_groups(contents: dict[str, Any]) -> dict[str, str]:
         ``slide`` for the empty name of the root; ``phase``, ``quality`` and ``associated`` where they are.
     """
     groups = {"": "slide"}
-    groups |= {contents[key]: kind for key, kind in _KINDS.items() if contents.get(key)}
+    groups |= {str(contents[key]): kind for key, kind in _KINDS.items() if contents.get(key)}
     associated = contents.get("associated") or {}
-    return groups | dict.fromkeys(associated.values(), "associated")
+    # what is no mapping of names is no folder either, and found to be missing when it is opened
+    named = associated.values() if isinstance(associated, dict) else [associated]
+    return groups | dict.fromkeys(map(str, named), "associated")
 
 
 _KINDS = {"phase": "phase", "quality_image": "quality"}
+_MOST_PIECES = 10_000_000
+_MOST_BYTES = 2**30
+"""Files and chunks of an array, and bytes of one of them, beyond what any output has."""
 
 
 def open_image(path: str | Path, group: str) -> tuple[StoredLevel, ...]:
@@ -137,10 +143,12 @@ def open_image(path: str | Path, group: str) -> tuple[StoredLevel, ...]:
     Raises
     ------
     OutputError
-        If the group describes no image, a level is missing or damaged, or their extents do not halve from one
-        to the next, down to one chunk.
+        If the group lies outside of the output or describes no image, a level is missing or damaged, or their
+        extents do not halve from one to the next, down to one chunk.
     """
     folder = Path(path) / group
+    if not _is_inside(folder, Path(path)):
+        raise OutputError(f"names {group[:80]!r}, which lies outside of the output; copy the output again")
     attributes = read_attributes(folder) or {}
     try:
         datasets = attributes.get("ome", attributes)["multiscales"][0]["datasets"]
@@ -156,8 +164,26 @@ def open_image(path: str | Path, group: str) -> tuple[StoredLevel, ...]:
             levels.append(StoredLevel(name, open_array(folder, index)))
         except OutputError:
             raise OutputError(f"level {index} is missing or its metadata are damaged; copy the output again") from None
+        if not _is_sound(levels[-1].array):
+            raise OutputError(f"level {index} is no image, or one of absurd size; copy the output again")
     _check_extents(levels)
     return tuple(levels)
+
+
+def _is_inside(folder: Path, root: Path) -> bool:
+    try:
+        return folder.resolve().is_relative_to(root.resolve())
+    except (OSError, ValueError):  # a name that no folder can have: too long, or with a NUL
+        return False
+
+
+def _is_sound(array: Array) -> bool:
+    """Whether an array can be read piece by piece, before it is."""
+    if array.ndim != 3 or min(*array.shape, *array.chunks) < 1:
+        return False
+    pieces = prod(-(-side // edge) for side, edge in zip(array.shape, array.chunks, strict=True))
+    largest = prod(array.shards or array.chunks) * array.dtype.itemsize
+    return pieces <= _MOST_PIECES and largest <= _MOST_BYTES
 
 
 def _check_extents(levels: list[StoredLevel]) -> None:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from wsi_refocus.errors import OutputError
 from wsi_refocus.ngff.files import explained, write_whole
+from wsi_refocus.ngff.stored import said
 
 QUALITY_TABLE = "tables/quality.parquet"
 """Where the table lies in an output."""
@@ -73,7 +74,7 @@ def read_quality(path: str | Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise OutputError(f"{path}: holds no quality table; name the folder of a finished output") from None
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise OutputError(f"{file}: the quality table cannot be read ({error}); run with --overwrite") from None
+        raise OutputError(f"{file}: the quality table cannot be read ({said(error)}); run with --overwrite") from None
     for attribute, key in (("units", b"unit"), ("meanings", b"meaning")):
         frame.attrs[attribute] = {
             column.name: column.metadata[key].decode("utf-8")

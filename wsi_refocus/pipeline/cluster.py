@@ -1,98 +1,124 @@
-"""Where tasks run: in this process, on a local cluster of processes, or on an existing Dask cluster."""
+"""Where tasks run: in this process, on processes of this machine, on jobs of a batch system, on a Dask cluster."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from wsi_refocus.errors import RefocusError, UsageError
-from wsi_refocus.pipeline.engine import DaskEngine, Engine, LocalEngine
+from wsi_refocus.pipeline.allocator import ALLOCATOR
+from wsi_refocus.pipeline.dask_engine import DaskEngine
+from wsi_refocus.pipeline.engine import Engine, LocalEngine
+from wsi_refocus.pipeline.jobs.description import Jobs
+from wsi_refocus.pipeline.jobs.opening import job_cluster
+from wsi_refocus.pipeline.roster import Supply
+from wsi_refocus.pipeline.security import Scheduler
+from wsi_refocus.pipeline.versions import require_same_versions
+from wsi_refocus.pipeline.workforce import Workforce
+
+__all__ = ["ALLOCATOR", "Workforce", "open_engine"]
 
 logger = logging.getLogger(__name__)
 
-GPU_SLOTS = 3
-"""Tasks that share one GPU: while one predicts, one reads and one writes."""
-
-ALLOCATOR = {"MALLOC_ARENA_MAX": 1, "MALLOC_MMAP_MAX_": 0, "MALLOC_TRIM_THRESHOLD_": 2**30}
-"""What glibc's allocator is told in workers. The same large arrays come and go with every tile and shard: kept in
-one arena for all threads they are neither faulted in anew each time nor kept once a thread."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workforce:
-    """How many processes and threads a run gets.
-
-    Attributes
-    ----------
-    workers : int
-        Processes; 0 for none but this one.
-    threads : int
-        Tasks at once in each.
-    gpus : int
-        GPUs, one a worker; 0 to work on the CPU.
-    """
-
-    workers: int
-    threads: int
-    gpus: int = 0
-
-    @classmethod
-    def choose(cls, workers: int | None, threads: int | None, gpus: int) -> Workforce:
-        """Fill in what the user left open.
-
-        On GPUs: one process each, with three tasks in hand. On the CPU: processes of up to two threads,
-        one thread a core; each prediction is single-threaded, so that results depend on neither number.
-        """
-        if gpus:
-            return cls(min(workers, gpus) if workers is not None else gpus, threads or GPU_SLOTS, gpus)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        if workers is None:
-            workers = max(1, cores // (threads or 2))
-        return cls(workers, threads or max(1, cores // max(1, workers)), 0)
+DEATHS = 1
+"""Deaths of workers of this machine that a task outlives: nobody preempts them, so it is mostly the task's fault."""
 
 
 @contextlib.contextmanager
-def open_engine(workforce: Workforce, scheduler: str | None = None) -> Iterator[Engine]:
+def open_engine(
+    workforce: Workforce, elsewhere: str | Scheduler | Jobs | None = None, *, task_seconds: float | None = None
+) -> Iterator[Engine]:
     """Start, or connect to, the place where tasks run.
 
     Parameters
     ----------
     workforce
         Processes and threads of a cluster of this run's own.
-    scheduler
-        Address of an existing scheduler, as ``tcp://host:8786``; its workers see the same files.
+    elsewhere
+        What is used instead: an existing scheduler, or its address, as ``tcp://host:8786``; or jobs of a batch system.
+        Workers see the same files.
+    task_seconds
+        Time after which a task is taken to hang; None to go by the others.
 
     Raises
     ------
     UsageError
-        If the scheduler does not answer or has no workers.
+        If the scheduler does not answer, has no workers, or they have another version of the package; or if jobs
+        cannot be submitted from here.
     """
-    if scheduler is None and workforce.workers == 0:
-        yield LocalEngine(workforce.threads)
-        return
+    if isinstance(elsewhere, Jobs):
+        place = _on_jobs(elsewhere, task_seconds)
+    elif elsewhere is not None:
+        place = _on_scheduler(Scheduler(elsewhere) if isinstance(elsewhere, str) else elsewhere, task_seconds)
+    elif workforce.workers == 0 and workforce.adapt is None:
+        place = _here(workforce)
+    else:
+        place = _on_this_machine(workforce, task_seconds)
+    with place as engine:
+        yield engine
 
+
+@contextlib.contextmanager
+def _here(workforce: Workforce) -> Iterator[Engine]:
+    engine = LocalEngine(workforce.threads)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@contextlib.contextmanager
+def _on_this_machine(workforce: Workforce, task_seconds: float | None) -> Iterator[Engine]:
     from distributed import Client
 
-    if scheduler is not None:
-        try:
-            client = Client(scheduler, timeout="5s", set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise UsageError(f"the Dask scheduler {scheduler} does not answer ({error})") from None
-        with client:
-            has_gpus = any("GPU" in worker.get("resources", {}) for worker in _workers(client))
-            yield DaskEngine(client, {"GPU": 1} if has_gpus else None)
-        return
     with _local_cluster(workforce) as cluster, Client(cluster, set_as_default=False) as client:
-        logger.info("local cluster: %d workers with %d threads", workforce.workers, workforce.threads)
-        yield DaskEngine(client, {"GPU": 1} if workforce.gpus else None)
+        most = workforce.workers
+        if workforce.adapt is not None:
+            least, most = workforce.adapt
+            cluster.adapt(minimum=least, maximum=most, target_duration="100ms")
+        logger.info("local cluster: %d workers with %d threads", most, workforce.threads)
+        supply = Supply(
+            "this machine",
+            most * workforce.threads,
+            workforce.threads,
+            bool(workforce.gpus),
+            None if workforce.adapt is None else lambda: None,
+        )
+        yield DaskEngine(client, supply, task_seconds)
 
 
-def _workers(client: Any) -> list[dict[str, Any]]:
-    return list(client.scheduler_info(n_workers=-1)["workers"].values())
+@contextlib.contextmanager
+def _on_scheduler(scheduler: Scheduler, task_seconds: float | None) -> Iterator[Engine]:
+    from distributed import Client
+
+    try:
+        client = Client(scheduler.address, timeout="5s", set_as_default=False, security=scheduler.security())
+    except (OSError, TimeoutError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise UsageError(f"the Dask scheduler {scheduler.address} does not answer ({said})") from None
+    with client:
+        if not client.nthreads():
+            raise UsageError(f"the Dask scheduler {scheduler.address} has no workers; start some and run again")
+        for warning in require_same_versions(client):
+            logger.warning("%s", warning)
+        _tell_dashboard(client)
+        yield DaskEngine(client, Supply(scheduler.address), task_seconds)
+
+
+@contextlib.contextmanager
+def _on_jobs(jobs: Jobs, task_seconds: float | None) -> Iterator[Engine]:
+    from distributed import Client
+
+    with job_cluster(jobs) as (cluster, supply), Client(cluster, set_as_default=False) as client:
+        _tell_dashboard(client)
+        yield DaskEngine(client, supply, task_seconds)
+
+
+def _tell_dashboard(client: Any) -> None:
+    if client.dashboard_link:
+        logger.info("dashboard: %s", client.dashboard_link)
 
 
 def _local_cluster(workforce: Workforce) -> Any:
@@ -107,12 +133,13 @@ def _local_cluster(workforce: Workforce) -> Any:
         "distributed.worker.memory.pause": False,
         "distributed.worker.memory.terminate": False,
         "distributed.comm.timeouts.connect": "60s",
+        "distributed.scheduler.allowed-failures": DEATHS,
         **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in ALLOCATOR.items()},
     }
     try:
         with dask.config.set(quiet):
             return LocalCluster(
-                n_workers=workforce.workers,
+                n_workers=workforce.workers if workforce.adapt is None else workforce.adapt[0],
                 threads_per_worker=workforce.threads,
                 processes=True,
                 dashboard_address=None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,6 +30,7 @@ from wsi_refocus.pipeline.prepare import COARSEST_MPP, FINEST_MPP, Job
 from wsi_refocus.pipeline.preview import side_by_side, telling_place
 from wsi_refocus.pipeline.record import RunRecord
 from wsi_refocus.quality.record import COLUMNS
+from wsi_refocus.storage.urls import is_remote, name_of
 
 PREVIEW = "preview.png"
 RECORD = "run.json"
@@ -72,10 +74,10 @@ def finish(
         finish_phase(output, record.layout)
     _write_preview(output, record, table)
     with explained(output):
-        write_whole(output / RECORD, json.dumps(record.to_json()).encode())
+        write_whole(output / RECORD, json.dumps(_lasting(record).to_json()).encode())
     info = job.source.info
     metadata = SlideMetadata(
-        name=Path(info.paths[0]).name,
+        name=name_of(info.paths[0]),
         mpp=record.layout.mpp,
         magnification=info.magnification,
         icc_profile=info.icc_profile,
@@ -87,6 +89,11 @@ def finish(
     return table
 
 
+def _lasting(record: RunRecord) -> RunRecord:
+    """The record without the copies that the slide was read from, which will not be kept."""
+    return replace(record, view=replace(record.view, slide=replace(record.view.slide, copies=None)))
+
+
 def provenance(job: Job, record: RunRecord, settings: RunSettings, seconds: float) -> dict[str, Any]:
     """Say where the output comes from, for its root attributes."""
     info, pair, survey = job.source.info, job.pair, record.survey
@@ -94,7 +101,7 @@ def provenance(job: Job, record: RunRecord, settings: RunSettings, seconds: floa
         "statement": STATEMENT,
         "version": __version__,
         "source": {
-            "paths": [path if "://" in path else os.path.abspath(path) for path in info.paths],  # noqa: PTH100 - a link's own name is what the user knows
+            "paths": [path if is_remote(path) else os.path.abspath(path) for path in info.paths],  # noqa: PTH100 - a link's own name is what the user knows
             "fingerprints": list(info.fingerprint),
             "format": info.format,
             "notes": list(info.notes),

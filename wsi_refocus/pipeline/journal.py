@@ -53,6 +53,11 @@ class Journal:
             (self.folder / "shards").mkdir(parents=True, exist_ok=True)
             _write_whole(self._run, record)
 
+    def renew(self, record: dict[str, Any]) -> None:
+        """Write the run's record anew, when its slide is read from another place than before."""
+        with _explained(self.folder):
+            _write_whole(self._run, record)
+
     def record(self) -> dict[str, Any]:
         """Read the run's record.
 

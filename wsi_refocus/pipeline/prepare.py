@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from wsi_refocus.slide.open import SlideSpec, require_mpp
 from wsi_refocus.slide.same_tissue import require_same_tissue
 from wsi_refocus.slide.source import SlideSource
 from wsi_refocus.slide.thumbnail import thumbnail
+from wsi_refocus.storage.urls import is_remote
 from wsi_refocus.tiling.tissue import TissueMask, full, tissue_mask
 from wsi_refocus.trust.bound import Calibration, calibration_beside
 from wsi_refocus.trust.judge import TrustSpec
@@ -74,18 +76,30 @@ FINEST_MPP, COARSEST_MPP = 0.2, 0.55
 """µm per pixel that the bundled network was trained for."""
 
 
-def view_of(slide: str, second: str | None, settings: RunSettings) -> View:
+def view_of(slide: str, second: str | None, settings: RunSettings, copies: Mapping[str, str] | None = None) -> View:
     """Name the slide and the part of it that settings ask for.
 
     Two files of unknown heights are put in the order of their content, so that the result does not depend on
     the order in which they are named.
+
+    Parameters
+    ----------
+    slide, second, settings
+        As of a run.
+    copies
+        Where the bytes of each file are read instead, by the file.
     """
     paths = [slide] if second is None else [slide, second]
     if second is not None and settings.z_um is None:
-        prints = {path: SlideSpec((path,)).fingerprint() for path in paths}
+        prints = {path: _spec([path], copies).fingerprint() for path in paths}
         paths.sort(key=lambda path: prints[path])
     region = None if settings.region is None else Region(*settings.region)
-    return View(SlideSpec(tuple(paths), settings.mpp, settings.z_um), settings.level, region, settings.resample)
+    spec = replace(_spec(paths, copies), mpp=settings.mpp, z_um=settings.z_um)
+    return View(spec, settings.level, region, settings.resample)
+
+
+def _spec(paths: Sequence[str], copies: Mapping[str, str] | None) -> SlideSpec:
+    return SlideSpec(tuple(paths), copies=None if copies is None else tuple(copies[path] for path in paths))
 
 
 def look(source: SlideSource, settings: RunSettings) -> tuple[TissueMask, PlanePair]:
@@ -191,7 +205,7 @@ def default_output(slide: str) -> Path:
     SlideError
         If the slide is remote, so that there is no place beside it.
     """
-    if "://" in slide:
+    if is_remote(slide):
         raise SlideError(f"{slide}: a remote slide has no folder to write to; name the output with -o")
     name = Path(slide).name
     for suffix in (".ome.tiff", ".ome.tif", ".ome.zarr", Path(name).suffix):

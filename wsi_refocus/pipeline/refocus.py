@@ -6,16 +6,17 @@ import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from wsi_refocus.config import RunSettings, make_settings
-from wsi_refocus.errors import CheckpointError, FailedShardsError, OutputError
+from wsi_refocus.errors import CheckpointError, FailedShardsError, OutputError, OutputExistsError
 from wsi_refocus.methods import MethodSpec, device_count, resolve_device
 from wsi_refocus.ngff.layout import ShardIndex
-from wsi_refocus.ngff.metadata import PHASE_GROUP, is_finished
+from wsi_refocus.ngff.metadata import PHASE_GROUP, LAST_DOCUMENTS, is_finished
 from wsi_refocus.ngff.store import create_store
 from wsi_refocus.pipeline.cluster import Workforce, open_engine
 from wsi_refocus.pipeline.engine import Engine, Outcome
@@ -105,22 +106,31 @@ def refocus_with(
     *,
     progress: Progress | None = None,
     csv: str | None = None,
+    engine: Engine | None = None,
+    copies: Mapping[str, str] | None = None,
 ) -> RunSummary:
-    """Refocus a slide as `refocus_slide`, with settings that are checked already."""
+    """Refocus a slide as `refocus_slide`, with settings that are checked already.
+
+    With an ``engine``, work is given to workers that are there already, and may be at work on other slides; it stays
+    open. ``copies`` says where the bytes of each file are read instead; workers see them, too.
+    """
     began = time.monotonic()
     progress = progress or Silence()
     memory = PeakMemory()
     folder = Path(output) if output is not None else default_output(slide)
-    view = view_of(slide, second, settings)
+    view = view_of(slide, second, settings, copies)
     with contextlib.ExitStack() as stack:
         stack.callback(release)
         source = stack.enter_context(view.open())
         _check_output(folder, settings.overwrite)
         stack.enter_context(_claimed(folder))
-        with ThreadPoolExecutor(1) as beside:
-            starting = beside.submit(_start_engine, stack, settings)
-            job = prepare(view, source, settings)
-            runner = starting.result()
+        if engine is not None:
+            job, runner = prepare(view, source, settings), engine
+        else:
+            with ThreadPoolExecutor(1) as beside:
+                starting = beside.submit(start_engine, stack, settings)
+                job = prepare(view, source, settings)
+                runner = starting.result()
         _make_way(folder, job, settings.overwrite)
         record = _begin_or_resume(folder, job, settings, runner, progress)
         pixels = _make_shards(folder, record, settings.retries, runner, progress, memory)
@@ -156,7 +166,9 @@ def _check_output(folder: Path, overwrite: bool) -> None:
     if any(folder.iterdir()) and not ours:
         raise OutputError(f"{folder}: exists and was not written by wsi-refocus; choose another output with -o")
     if is_finished(folder) and not overwrite:
-        raise OutputError(f"{folder}: exists already; replace it with --overwrite or choose another output with -o")
+        raise OutputExistsError(
+            f"{folder}: exists already; replace it with --overwrite or choose another output with -o"
+        )
 
 
 @contextlib.contextmanager
@@ -172,8 +184,16 @@ def _claimed(folder: Path) -> Iterator[None]:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start_engine(stack: contextlib.ExitStack, settings: RunSettings) -> Engine:
-    """Start the workers, and let them load the method."""
+def start_engine(stack: contextlib.ExitStack, settings: RunSettings) -> Engine:
+    """Start the workers that settings ask for, and let them load the method.
+
+    Parameters
+    ----------
+    stack
+        What ends the workers when it is closed.
+    settings
+        Settings of the run.
+    """
     device = resolve_device(settings.device, settings.method)
     gpus = device_count() if device.startswith("cuda") else 0
     workforce = Workforce.choose(settings.workers, settings.threads, gpus)
@@ -189,7 +209,7 @@ def _make_way(folder: Path, job: Job, overwrite: bool) -> None:
     if overwrite:
         _clear(folder)
     elif journal.exists and journal.record()["identity"] != job.identity:
-        raise OutputError(
+        raise OutputExistsError(
             f"{folder}: holds an unfinished run with other options or another input; "
             "start anew with --overwrite or choose another output with -o"
         )
@@ -197,9 +217,8 @@ def _make_way(folder: Path, job: Job, overwrite: bool) -> None:
 
 def _clear(folder: Path) -> None:
     """Remove an earlier output, its root documents first, so that it does not look finished half-way."""
-    documents = [folder / name for name in ("zarr.json", ".zgroup", ".zattrs")]
-    for document in documents:
-        document.unlink(missing_ok=True)
+    for name in reversed(LAST_DOCUMENTS):
+        (folder / name).unlink(missing_ok=True)
     (folder / FOLDER / "run.json").unlink(missing_ok=True)
     for entry in folder.iterdir():
         if entry.name != FOLDER:
@@ -211,7 +230,11 @@ def _clear(folder: Path) -> None:
 def _begin_or_resume(folder: Path, job: Job, settings: RunSettings, runner: Engine, progress: Progress) -> RunRecord:
     journal = Journal(folder)
     if journal.exists:
-        return RunRecord.from_json(journal.record())
+        record = RunRecord.from_json(journal.record())
+        if record.view != job.view:
+            record = replace(record, view=job.view)
+            journal.renew(record.to_json())
+        return record
     survey = survey_slide(job, runner, progress)
     record = RunRecord(
         identity=job.identity,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import threading
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wsi_refocus.errors import OutputError
 from wsi_refocus.geometry import Region
 from wsi_refocus.methods import Method, MethodSpec, device_count, make_method
 from wsi_refocus.ngff.layout import ShardIndex
@@ -16,6 +17,7 @@ from wsi_refocus.ngff.store import read_level, write_shard
 from wsi_refocus.pipeline.compose import compose
 from wsi_refocus.pipeline.journal import Journal
 from wsi_refocus.pipeline.judging import ShardJudging
+from wsi_refocus.pipeline.kept_open import KeptOpen
 from wsi_refocus.pipeline.measure import CellImages, measure_cells, measures_of_output
 from wsi_refocus.pipeline.memory import peak_rss_mb, process_name
 from wsi_refocus.pipeline.phase import PhaseLayer
@@ -126,19 +128,20 @@ class ShardWorker:
         self.planes.close()
 
 
-_lock = threading.RLock()
-_current: dict[tuple[str, str], ShardWorker] = {}
-_methods: dict[MethodSpec, Method] = {}
+IDLE_RUNS = 4
+"""Runs that a process keeps open beyond those it works on: several slides are in flight on the same workers."""
+IDLE_METHODS = 4
+"""Methods that a process keeps ready: slides of several pixel sizes have one each."""
+
+_runs: KeptOpen[tuple[str, str, int], ShardWorker] = KeptOpen(ShardWorker.close, IDLE_RUNS)
+_methods: KeptOpen[MethodSpec, Method] = KeptOpen(lambda method: None, IDLE_METHODS)
 
 
 def method_here(spec: MethodSpec, threads: int) -> Method:
     """Method of this process, made once: on its own GPU, or in as many threads as the process has."""
     spec = on_this_worker(spec, threads)
-    with _lock:
-        if spec not in _methods:
-            _methods.clear()
-            _methods[spec] = make_method(spec)
-        return _methods[spec]
+    with _methods.use(spec, lambda: make_method(spec)) as method:
+        return method
 
 
 def warm_up(spec: MethodSpec, threads: int) -> None:
@@ -162,16 +165,20 @@ def refocus_shard(output: str, identity: str, threads: int, index: tuple[int, in
     index
         Row and column of the shard.
     """
-    return _worker(output, identity, threads).make(ShardIndex(*index))
+    with _worker(output, identity, threads) as worker:
+        return worker.make(ShardIndex(*index))
 
 
-def _worker(output: str, identity: str, threads: int) -> ShardWorker:
-    """Worker of this process for a run; opened once, the one of an earlier run is closed."""
-    with _lock:
-        if (output, identity) not in _current:
-            release()
-            _current[output, identity] = ShardWorker(output, RunRecord.from_json(Journal(output).record()), threads)
-        return _current[output, identity]
+def _worker(output: str, identity: str, threads: int) -> contextlib.AbstractContextManager[ShardWorker]:
+    """Worker of this process for a run; opened once for all its threads."""
+
+    def opened() -> ShardWorker:
+        record = RunRecord.from_json(Journal(output).record())
+        if record.identity != identity:
+            raise OutputError(f"{output}: another run has taken over this output; wait for it or choose another -o")
+        return ShardWorker(output, record, threads)
+
+    return _runs.use((output, identity, threads), opened)
 
 
 def mend_shard(output: str, identity: str, threads: int, seam: Seam) -> None:
@@ -184,7 +191,8 @@ def mend_shard(output: str, identity: str, threads: int, seam: Seam) -> None:
     seam
         The shard, and the cells around it that were given back.
     """
-    _worker(output, identity, threads).mend(seam)
+    with _worker(output, identity, threads) as worker:
+        worker.mend(seam)
 
 
 def _measured_again(row: dict[str, Any], images: CellImages, region: Region) -> dict[str, float]:
@@ -193,10 +201,15 @@ def _measured_again(row: dict[str, Any], images: CellImages, region: Region) -> 
     return measures_of_output(images.cut(place.relative_to(region)))
 
 
-def release() -> None:
-    """Close what this process holds open of earlier runs."""
-    while _current:
-        _current.popitem()[1].close()
+def release(output: str | None = None) -> None:
+    """Close what this process holds open of runs that it does not work on.
+
+    Parameters
+    ----------
+    output
+        Folder of the output whose runs are closed; None for all.
+    """
+    _runs.release(lambda run: output is None or run[0] == output)
 
 
 def on_this_worker(spec: MethodSpec, threads: int) -> MethodSpec:
@@ -207,10 +220,14 @@ def on_this_worker(spec: MethodSpec, threads: int) -> MethodSpec:
 
 
 def _worker_number() -> int:
+    """Number of the worker on its machine or in its job, whose workers are called ``NAME-0``, ``NAME-1`` ..."""
     from distributed import get_worker
 
     try:
         name: Any = get_worker().name
     except ValueError:
         return 0
-    return name if isinstance(name, int) else 0
+    if isinstance(name, int):
+        return name
+    number = re.search(r"-(\d+)$", str(name))
+    return int(number[1]) if number else 0

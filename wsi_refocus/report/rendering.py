@@ -14,17 +14,23 @@ from wsi_refocus import __version__
 if TYPE_CHECKING:  # runs that write no page do without
     from jinja2 import Environment
 
+REPORT_PACKAGE = "wsi_refocus.report"
+"""Package whose templates all pages share."""
 NOT_MEASURED = "–"
 """What a page shows for a number that is not known."""
 
 
-def render(template: str, **content: Any) -> str:
+def render(template: str, *, package: str = REPORT_PACKAGE, script: str = "slider.js", **content: Any) -> str:
     """Fill a template; what is not ``Markup`` is escaped.
 
     Parameters
     ----------
     template
         Name of a file in ``templates``.
+    package
+        Whose folder ``templates`` that is; what is not found there is looked for here.
+    script
+        Name of the file there with the page's script, the only one that it may run.
     **content
         What the template shows.
 
@@ -33,7 +39,17 @@ def render(template: str, **content: Any) -> str:
     str
         An HTML document.
     """
-    return _environment().get_template(template).render(**content) + "\n"
+    from markupsafe import Markup
+
+    environment = _environment(package)
+    source = environment.get_template(script).render()
+    digest = base64.b64encode(hashlib.sha256(source.encode("utf-8")).digest()).decode("ascii")
+    page = environment.get_template(template).render(
+        script=Markup(source),  # noqa: S704 - our own file
+        script_hash=f"sha256-{digest}",
+        **content,
+    )
+    return page + "\n"
 
 
 def number(value: float | None, digits: int = 2, signed: bool = False) -> str:
@@ -69,26 +85,19 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+@lru_cache
+def _environment(package: str) -> Environment:
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("wsi_refocus.report", "templates"),
+        loader=ChoiceLoader([PackageLoader(each, "templates") for each in (package, REPORT_PACKAGE)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    folder = files("wsi_refocus.report")
-    script = folder.joinpath("templates/slider.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    style = files(REPORT_PACKAGE).joinpath("style.css").read_text(encoding="utf-8")
     environment.filters["number"] = number
-    environment.globals |= {
-        "version": __version__,
-        "style": Markup(folder.joinpath("style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own files
-        "script": Markup(script),  # noqa: S704
-        "script_hash": f"sha256-{digest}",
-    }
+    environment.globals |= {"version": __version__, "style": Markup(style)}  # noqa: S704 - our own file
     return environment

@@ -6,13 +6,11 @@ import os
 import threading
 from typing import BinaryIO, cast
 
-from wsi_refocus.errors import MissingExtraError, SlideError
+from wsi_refocus.errors import SlideError
 from wsi_refocus.slide.cause import cause
-
-
-def is_remote(path: str) -> bool:
-    """Whether a path is a URL."""
-    return "://" in path
+from wsi_refocus.storage.handle import RemoteHandle
+from wsi_refocus.storage.ranges import RemoteFile
+from wsi_refocus.storage.urls import is_remote
 
 
 class FileBytes:
@@ -23,23 +21,39 @@ class FileBytes:
     path
         File, or a URL that fsspec knows.
 
+    Attributes
+    ----------
+    path : str
+        As given.
+    handle : BinaryIO
+        The same bytes as a file object. That of a URL has a position of its own for each thread, and keeps blocks.
+    size : int
+        Bytes.
+
     Raises
     ------
     SlideError
         If it cannot be opened.
+    UsageError
+        If the URL carries credentials.
     MissingExtraError
         If the URL needs a package that is not installed.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.handle: BinaryIO
         self._lock = threading.Lock()
+        self._remote = RemoteFile(path) if is_remote(path) else None
+        self._descriptor: int | None = None
+        if self._remote is not None:
+            self.handle, self.size = cast(BinaryIO, RemoteHandle(self._remote)), self._remote.size
+            return
         try:
-            self.handle: BinaryIO = _open_remote(path) if is_remote(path) else open(path, "rb")  # noqa: SIM115, PTH123
+            self.handle = open(path, "rb")  # noqa: SIM115, PTH123
             self.size = self.handle.seek(0, os.SEEK_END)
         except FileNotFoundError:
-            away = " or its server does not answer" if is_remote(path) else ""
-            raise SlideError(f"{path}: there is no such file{away}; check the path") from None
+            raise SlideError(f"{path}: there is no such file; check the path") from None
         except IsADirectoryError:
             raise SlideError(f"{path}: is a folder, not a slide file; name a file in it") from None
         except (OSError, ValueError) as error:
@@ -47,7 +61,7 @@ class FileBytes:
                 f"{path}: cannot be opened ({cause(error)}); check the path and its permissions"
             ) from error
         # several threads of a worker read at once; pread needs no lock, and keeps network file systems busy
-        self._descriptor = None if is_remote(path) or not hasattr(os, "pread") else self.handle.fileno()
+        self._descriptor = self.handle.fileno() if hasattr(os, "pread") else None
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Read ``count`` bytes from ``offset`` on; fewer at the end of the file.
@@ -55,12 +69,16 @@ class FileBytes:
         Raises
         ------
         OSError
-            If reading fails.
+            If reading a local file fails.
+        SlideError
+            If a remote file cannot be reached, or was replaced.
         ValueError
             If the file is closed.
         """
         if self.handle.closed:  # its descriptor may belong to another file by now
             raise ValueError("the file is closed")
+        if self._remote is not None:
+            return self._remote.read_at(offset, count)
         if self._descriptor is None:
             with self._lock:
                 self.handle.seek(offset)
@@ -76,14 +94,3 @@ class FileBytes:
     def close(self) -> None:
         """Close the file."""
         self.handle.close()
-
-
-def _open_remote(url: str) -> BinaryIO:
-    import fsspec  # type: ignore[import-untyped]
-
-    try:
-        return cast(BinaryIO, fsspec.open(url, "rb").open())
-    except ImportError as error:
-        raise MissingExtraError(
-            f"{url}: remote slides need more packages ({cause(error)}); install wsi-refocus[remote]"
-        ) from error

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from wsi_refocus.errors import SlideError, UsageError
 from wsi_refocus.geometry import Region, Size
-from wsi_refocus.slide.file_bytes import is_remote
 from wsi_refocus.slide.model import FocalPlane
 from wsi_refocus.slide.open import has_zarr_documents, open_slide
 from wsi_refocus.slide.plane_folder import PlaneFolder
 from wsi_refocus.slide.source import SlideSource
+from wsi_refocus.storage.urls import is_remote
 
 logger = logging.getLogger(__name__)
 

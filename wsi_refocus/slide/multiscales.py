@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsi_refocus.errors import SlideError
+from wsi_refocus.limits import MAX_LEVELS
 from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.units import to_um
 
@@ -57,16 +58,17 @@ def parse_multiscales(attributes: Mapping[str, Any], path: str) -> Multiscales:
         datasets = tuple(str(dataset["path"]) for dataset in multiscale["datasets"])
         scale, start = _transforms(multiscale, len(axes))
         version = str(content.get("version") or multiscale.get("version") or "0.4")
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise SlideError(
             f"{path}: its OME-Zarr metadata describe no image ({cause(error)}); name the group that holds the image"
         ) from error
     if not datasets or set(names) - set("tczyx") or len(set(names)) < len(names) or not set("yx") <= set(names):
         raise SlideError(f"{path}: its image has the axes {names or 'none'}; y, x, c and at most z, t are read")
+    _check_datasets(datasets, path)
     _check_colours(content, path)
     lengths: dict[str, tuple[float | None, float]] = {}
     for axis, factor, offset in zip(axes, scale, start, strict=True):
-        unit = axis.get("unit")
+        unit = None if axis.get("unit") is None else str(axis["unit"])
         step = to_um(factor, unit) if unit is not None else None
         lengths[str(axis["name"]).lower()] = step, to_um(offset, unit) or 0.0
     mpp = lengths["y"][0], lengths["x"][0]
@@ -78,6 +80,18 @@ def parse_multiscales(attributes: Mapping[str, Any], path: str) -> Multiscales:
         z_step_um=lengths.get("z", (None, 0.0))[0],
         z_start_um=lengths.get("z", (None, 0.0))[1],
     )
+
+
+def _check_datasets(datasets: Sequence[str], path: str) -> None:
+    """Refuse levels outside the group, and more of them than a pyramid has."""
+    if len(datasets) > MAX_LEVELS:
+        raise SlideError(f"{path}: lists {len(datasets)} levels, which no pyramid has; copy the store again")
+    for name in datasets:
+        if not name or set(name.split("/")) & {"", ".", ".."} or "\\" in name or "\0" in name:
+            raise SlideError(
+                f"{path}: its level {name[:80]!r} would lie outside of the store, which is refused as unsafe; "
+                "export the slide again"
+            )
 
 
 def _transforms(multiscale: Mapping[str, Any], count: int) -> tuple[list[float], list[float]]:

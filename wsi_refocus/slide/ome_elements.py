@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsi_refocus.errors import SlideError
+from wsi_refocus.limits import METADATA_BYTES
 from wsi_refocus.slide.cause import cause
 
 if TYPE_CHECKING:
@@ -13,7 +14,21 @@ if TYPE_CHECKING:
 
 def is_ome_xml(text: str) -> bool:
     """Whether a TIFF description is OME-XML, even if broken."""
-    return any(sign in text for sign in ("<OME", "<ome:OME", "openmicroscopy.org/Schemas/OME"))
+    signs = ("<OME", "<ome:OME", "openmicroscopy.org/Schemas/OME")
+    # what tifffile takes for OME-XML must be so here too: it would parse it in its own way
+    return any(sign in text for sign in signs) or text.rstrip("\0 \r\n\t").endswith("OME>")
+
+
+def refuse_entities(text: str, path: str) -> None:
+    """Refuse a description whose parser, in another library, might follow its DTD or entities.
+
+    Raises
+    ------
+    SlideError
+        If it has any.
+    """
+    if any(sign in text for sign in ("<!DOCTYPE", "<!ENTITY")):
+        raise SlideError(f"{path}: its XML defines entities or a DTD, which is refused as unsafe; export it again")
 
 
 def parse_safely(text: str, path: str) -> Element:
@@ -29,13 +44,14 @@ def parse_safely(text: str, path: str) -> Element:
     Raises
     ------
     SlideError
-        If it is broken, or has a DTD or entities, which could exhaust the memory or reach other files.
+        If it is broken or too long, or has a DTD or entities, which could exhaust the memory or reach other files.
     """
     from xml.etree.ElementTree import ParseError
 
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import fromstring
 
+    METADATA_BYTES.check(len(text), "characters of OME-XML", path)
     try:
         root: Element = fromstring(text.strip().rstrip("\0"), forbid_dtd=True)
     except DefusedXmlException as error:

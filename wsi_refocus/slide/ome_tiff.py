@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from wsi_refocus.errors import SlideError
 from wsi_refocus.geometry import Region
+from wsi_refocus.limits import MAX_LEVELS, PICTURE_PIXELS, TILES
 from wsi_refocus.slide.file_bytes import FileBytes
 from wsi_refocus.slide.fingerprint import fingerprint
 from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
@@ -54,10 +55,10 @@ class OmeTiffSource(SlideReader):
                 self._planes = _planes(tiff, self._file, main)
                 self._associated = _associated(tiff, self._file, images, main)
                 icc_profile = _icc_profile(tiff, main[0])
+            super().__init__(_describe(path, xml, main, self._planes, tuple(self._associated), icc_profile))
         except BaseException:
             self._file.close()
             raise
-        super().__init__(_describe(path, xml, main, self._planes, tuple(self._associated), icc_profile))
 
     @property
     def segments_read(self) -> int:
@@ -126,11 +127,15 @@ def _kind(image: OmeImage) -> tuple[object, ...]:
 
 def _planes(tiff: tifffile.TiffFile, file: FileBytes, main: Sequence[OmeImage]) -> tuple[tuple[TiffImage, ...], ...]:
     """Images of all levels, for each plane."""
-    planes = []
+    planes: list[list[TiffImage]] = []
+    tiles = 0
     for number, page in enumerate(page for image in main for page in image.pages if page is not None):
         directory = page_of(tiff, page)
-        pages = [directory, *(_subdirectories(directory))]
-        planes.append([TiffImage(each, file, f"plane {number}, level {level}") for level, each in enumerate(pages)])
+        planes.append([])
+        for level, each in enumerate([directory, *_subdirectories(directory, file.path)]):
+            planes[-1].append(TiffImage(each, file, f"plane {number}, level {level}"))
+            tiles += planes[-1][-1].segments
+            TILES.check(tiles, "tiles", file.path)
     first = planes[0]
     if main[0].size != first[0].size:
         raise SlideError(
@@ -151,7 +156,10 @@ def _planes(tiff: tifffile.TiffFile, file: FileBytes, main: Sequence[OmeImage]) 
     return tuple(tuple(levels[:common]) for levels in planes)
 
 
-def _subdirectories(page: tifffile.TiffPage) -> list[tifffile.TiffPage]:
+def _subdirectories(page: tifffile.TiffPage, path: str) -> list[tifffile.TiffPage]:
+    count = len(page.subifds or ())
+    if count > MAX_LEVELS:
+        raise SlideError(f"{path}: has {count} levels, which no pyramid has; the file is damaged")
     pages = page.pages or ()
     return [each.aspage() if isinstance(each, tifffile.TiffFrame) else each for each in pages]
 
@@ -165,7 +173,9 @@ def _associated(
             continue
         name = image.name.strip().lower() or f"image {number}"
         try:
-            found.setdefault(name, TiffImage(page_of(tiff, image.pages[0]), file, name))
+            extra = TiffImage(page_of(tiff, image.pages[0]), file, name)
+            PICTURE_PIXELS.check(extra.size.area, f"pixels in its {name}", file.path)
+            found.setdefault(name, extra)
         except SlideError as error:
             logger.info("the image %s is left out: %s", name, error)
     return found

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wsi_refocus.errors import SlideError
 from wsi_refocus.geometry import Size
+from wsi_refocus.limits import DIRECTORIES
 from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.ome_elements import child, parse_safely, tag
-from wsi_refocus.slide.ome_pages import plane_pages
+from wsi_refocus.slide.ome_pages import other_files, plane_pages
+from wsi_refocus.slide.plausible import plausible_mpp
 from wsi_refocus.slide.units import to_um
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-_MAX_PLANES = 10_000
+_MOST_PLANES, _FEW_PLANES = 1_000_000, 100
+"""Planes that all images of a document may have together, and that each of them may have in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +98,44 @@ def parse_ome_xml(text: str, path: str, pages: int, samples: int = 1) -> list[Om
     images = [element for element in root if tag(element) == "Image"]
     if not images:
         raise SlideError(f"{path}: its OME-XML describes no image; export the slide again")
+    DIRECTORIES.check(len(images), "images in its OME-XML", path)
+    document = _Document(
+        path,
+        pages,
+        samples,
+        most=_MOST_PLANES // len(images) + _FEW_PLANES,
+        objectives={each.attrib.get("ID"): each for each in root.iter() if tag(each) == "Objective"},
+        in_other_file=other_files(root, path),
+    )
     try:
-        return [_image(root, image, path, pages, samples) for image in images]
+        return [_image(image, document) for image in images]
     except (KeyError, ValueError) as error:
         raise SlideError(
             f"{path}: its OME-XML lacks or garbles a value ({cause(error)}); export the slide again"
         ) from error
 
 
-def _image(root: Element, image: Element, path: str, file_pages: int, file_samples: int) -> OmeImage:
+class _Document(NamedTuple):
+    """What all images of a document share."""
+
+    path: str
+    pages: int
+    samples: int
+    most: int
+    objectives: dict[str | None, Element]
+    in_other_file: Callable[[Element], bool]
+
+
+def _image(image: Element, document: _Document) -> OmeImage:
     pixels = child(image, "Pixels")
     if pixels is None:
         raise ValueError("an Image without Pixels")
     sizes = {axis: int(pixels.attrib[f"Size{axis}"]) for axis in "XYZCT"}
-    if min(sizes.values()) < 1 or sizes["Z"] > _MAX_PLANES:
+    if min(sizes.values()) < 1 or sizes["Z"] > min(document.most, DIRECTORIES.value):
         raise ValueError(f"sizes {sizes}")
     channel = child(pixels, "Channel")
     said = None if channel is None else channel.attrib.get("SamplesPerPixel")
-    samples = int(said) if said is not None else math.gcd(file_samples, sizes["C"])
+    samples = int(said) if said is not None else math.gcd(document.samples, sizes["C"])
     if samples < 1 or sizes["C"] % samples:
         raise ValueError(f"{sizes['C']} channels of {samples} samples")
     sizes["C"] //= samples
@@ -125,10 +149,10 @@ def _image(root: Element, image: Element, path: str, file_pages: int, file_sampl
         size_c=sizes["C"],
         samples=samples,
         pixel_type=pixels.attrib.get("Type", ""),
-        pages=plane_pages(root, pixels, sizes, path, file_pages),
+        pages=plane_pages(pixels, sizes, document.pages, document.most, document.in_other_file),
         z_um=z_um,
-        mpp=_mpp(pixels),
-        magnification=_magnification(root, image),
+        mpp=_mpp(pixels, notes),
+        magnification=_magnification(image, document.objectives),
         notes=tuple(notes),
     )
 
@@ -159,15 +183,14 @@ def _heights(pixels: Element, count: int, notes: list[str]) -> tuple[float | Non
     return (None,) * count
 
 
-def _mpp(pixels: Element) -> tuple[float, float] | None:
+def _mpp(pixels: Element, notes: list[str]) -> tuple[float, float] | None:
     y, x = (
         to_um(pixels.attrib.get(f"PhysicalSize{axis}"), pixels.attrib.get(f"PhysicalSize{axis}Unit")) for axis in "YX"
     )
-    return (y, x) if y is not None and x is not None and min(y, x) > 0 else None
+    return plausible_mpp(y, x, notes) if y is not None and x is not None and min(y, x) > 0 else None
 
 
-def _magnification(root: Element, image: Element) -> float | None:
-    objectives = {objective.attrib.get("ID"): objective for objective in root.iter() if tag(objective) == "Objective"}
+def _magnification(image: Element, objectives: Mapping[str | None, Element]) -> float | None:
     settings = child(image, "ObjectiveSettings")
     chosen = None if settings is None else objectives.get(settings.attrib.get("ID"))
     if chosen is None and len(objectives) == 1:
@@ -175,4 +198,4 @@ def _magnification(root: Element, image: Element) -> float | None:
     if chosen is None or "NominalMagnification" not in chosen.attrib:
         return None
     value = float(chosen.attrib["NominalMagnification"])
-    return value if value > 0 else None
+    return value if 0 < value < math.inf else None

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from wsi_refocus.errors import CorruptRegionError, SlideError, UsageError
+from wsi_refocus.errors import CorruptRegionError, RefocusError, SlideError, UsageError
 from wsi_refocus.geometry import Region, Size
+from wsi_refocus.limits import TILE_BYTES
 from wsi_refocus.slide.cause import cause
-from wsi_refocus.slide.file_bytes import is_remote
 from wsi_refocus.slide.fingerprint import fingerprint
 from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
 from wsi_refocus.slide.multiscales import Multiscales, parse_multiscales
 from wsi_refocus.slide.reader import SlideReader, downsample
+from wsi_refocus.slide.remote_store import RemoteStore
+from wsi_refocus.storage.folder import RemoteFolder
+from wsi_refocus.storage.ranges import unreadable
+from wsi_refocus.storage.urls import is_remote
 
 _OME_XML = "OME/METADATA.ome.xml"
 
@@ -55,6 +60,8 @@ class OmeZarrSource(SlideReader):
         }
         try:
             pixels = np.asarray(self._levels[level][tuple(index[axis] for axis in self._axes)])
+        except RefocusError:  # of a server that cannot be reached
+            raise
         except Exception as error:  # stores and codecs raise errors of their own, which have no base in common
             raise CorruptRegionError(
                 f"{self.name}: a chunk of plane {plane}, level {level} around y={region.y}, x={region.x} cannot "
@@ -74,8 +81,9 @@ class OmeZarrSource(SlideReader):
 
 def _open_image(path: str) -> tuple[zarr.Group, list[str]]:
     notes: list[str] = []
+    remote = RemoteFolder(path) if is_remote(path) else None
     try:
-        group = zarr.open_group(path, mode="r")
+        group = zarr.open_group(path if remote is None else RemoteStore(remote), mode="r")
         attributes: dict[str, Any] = dict(group.attrs)
         content = attributes.get("ome", attributes)
         if isinstance(content, dict) and "multiscales" not in content and "0" in group:
@@ -83,7 +91,11 @@ def _open_image(path: str) -> tuple[zarr.Group, list[str]]:
             if isinstance(first, zarr.Group):
                 notes.append("the store holds several images; the first is read")
                 group = first
+    except RefocusError:
+        raise
     except Exception as error:  # stores and parsers raise errors of their own, which have no base in common
+        if remote is not None and remote.denied:
+            raise unreadable(path, PermissionError()) from error
         what = "URL" if is_remote(path) else "folder"
         raise SlideError(
             f"{path}: is a {what} that holds no OME-Zarr ({cause(error)}); name the "
@@ -97,7 +109,9 @@ def _levels(group: zarr.Group, image: Multiscales, path: str) -> list[zarr.Array
     for name in image.datasets:
         try:
             array = group[name]
-        except (KeyError, ValueError, OSError) as error:
+        except RefocusError:
+            raise
+        except Exception as error:  # stores and parsers raise errors of their own, which have no base in common
             raise SlideError(f"{path}: its level {name} is missing; copy the store again") from error
         if not isinstance(array, zarr.Array) or array.ndim != len(image.axes):
             raise SlideError(f"{path}: its level {name} is no array with the axes {image.axes}")
@@ -113,6 +127,7 @@ def _levels(group: zarr.Group, image: Multiscales, path: str) -> list[zarr.Array
             raise SlideError(f"{path}: is a time series of {sizes['t']} images; split it first")
         if min(array.shape) < 1:
             raise SlideError(f"{path}: its level {name} is empty; copy the store again")
+        TILE_BYTES.check(math.prod(array.shards or array.chunks), f"bytes in a chunk of level {name}", path)
         levels.append(array)
     return levels
 

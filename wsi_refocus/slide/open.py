@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from wsi_refocus.errors import SlideError, UsageError
-from wsi_refocus.slide.file_bytes import is_remote
-from wsi_refocus.slide.fingerprint import fingerprint
+from wsi_refocus.slide.fingerprint import fingerprint, fingerprint_of_copy
 from wsi_refocus.slide.model import SlideInfo
 from wsi_refocus.slide.reader import SlideReader
 from wsi_refocus.slide.source import SlideSource
+from wsi_refocus.storage.urls import is_remote, is_store_url, public
 
 _ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs")
 _ONE_PLANE_SHOWN = (None, "generic-tiff", "aperio", "hamamatsu")
 """Kinds of TIFF whose images of the same size are focal planes."""
+_READ_FROM_URLS = ("tiffslide:aperio", "tiffslide:generic-tiff", "tiffslide:tiff")
+"""What tiffslide reads as OpenSlide does."""
+_COPY_FIRST = "copy it first, by --scratch DIR, or convert it to OME-TIFF or OME-Zarr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,19 @@ class SlideSpec:
         µm per pixel, of both axes or (y, x), that replaces what the file says.
     z_um : tuple of float or None
         Height of each plane in µm that replaces what the file says.
+    copies : tuple of str or None
+        Where the bytes of each of ``paths`` are read instead; descriptions, messages and fingerprints are as if
+        there were none.
     """
 
     paths: tuple[str, ...]
     mpp: float | tuple[float, float] | None = None
     z_um: tuple[float, ...] | None = None
+    copies: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.copies is not None and len(self.copies) != len(self.paths):
+            raise UsageError(f"{len(self.paths)} slide files have {len(self.copies)} copies; name one for each")
 
     def open(self) -> SlideSource:
         """Open the slide; of two files only size and mpp are compared, not what they show.
@@ -55,16 +66,19 @@ class SlideSpec:
         SlideError
             If a file cannot be read.
         """
-        return tuple(fingerprint(path) for path in self.paths)
+        if self.copies is None:
+            return tuple(fingerprint(path) for path in self.paths)
+        return tuple(fingerprint_of_copy(copy, path) for copy, path in zip(self.copies, self.paths, strict=True))
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> SlideSpec:
         """Rebuild from what ``asdict`` and JSON made of it."""
-        mpp, z_um = stored.get("mpp"), stored.get("z_um")
+        mpp, z_um, copies = stored.get("mpp"), stored.get("z_um"), stored.get("copies")
         return cls(
             tuple(stored["paths"]),
             (mpp[0], mpp[1]) if isinstance(mpp, Sequence) else mpp,
             None if z_um is None else tuple(z_um),
+            None if copies is None else tuple(copies),
         )
 
 
@@ -157,7 +171,7 @@ def _open(spec: SlideSpec) -> SlideReader:
     mpp = (spec.mpp, spec.mpp) if isinstance(spec.mpp, int | float) else spec.mpp
     opened: list[SlideReader] = []
     try:
-        opened.extend(_open_file(path) for path in spec.paths)
+        opened.extend(map(_open_place, spec.paths, spec.copies or spec.paths))
         source = opened[0]
         if len(opened) == 2:
             from wsi_refocus.slide.two_files import TwoFileSource
@@ -169,6 +183,16 @@ def _open(spec: SlideSpec) -> SlideReader:
             each.close()
         raise
     return source
+
+
+def _open_place(path: str, copy: str) -> SlideReader:
+    """Open a file, or its copy in its name."""
+    if copy == path:
+        return _open_file(path)
+    from wsi_refocus.slide.copied import CopiedSource, told_of
+
+    with told_of(path, copy):
+        return CopiedSource(_open_file(copy), path, copy)
 
 
 def _open_file(path: str) -> SlideReader:
@@ -196,6 +220,8 @@ def _open_file(path: str) -> SlideReader:
             )
         if vendor is not None:
             return OpenSlideSource(path)
+    if not tiff and is_remote(path):
+        raise SlideError(f"{public(path)}: is no TIFF, and no other file can be read from a URL; {_COPY_FIRST}")
     if not tiff:
         raise SlideError(
             f"{path}: holds nothing that a slide reader knows; give an OME-TIFF, an OME-Zarr or a slide that "
@@ -203,13 +229,18 @@ def _open_file(path: str) -> SlideReader:
         )
     from wsi_refocus.slide.tiffslide_reader import TiffSlideSource
 
-    return TiffSlideSource(path)
+    source = TiffSlideSource(path)
+    if is_remote(path) and source.info.format not in _READ_FROM_URLS:
+        source.close()
+        vendor = source.info.format.removeprefix("tiffslide:")
+        raise SlideError(f"{public(path)}: is a slide of the kind {vendor}, which OpenSlide has to read; {_COPY_FIRST}")
+    return source
 
 
 def _is_store(path: str) -> bool:
     """Whether a path is that of an OME-Zarr group; a folder that is none is refused."""
     if is_remote(path):
-        return ".zarr" in path
+        return is_store_url(path)
     folder = Path(path)
     if not folder.is_dir():
         return False

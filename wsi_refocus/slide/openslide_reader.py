@@ -7,10 +7,11 @@ import threading
 import numpy as np
 import openslide
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from wsi_refocus.errors import CorruptRegionError, SlideError
 from wsi_refocus.geometry import Region, Size
+from wsi_refocus.limits import PICTURE_PIXELS
 from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.fingerprint import fingerprint
 from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
@@ -55,7 +56,6 @@ class OpenSlideSource(SlideReader):
         notes: list[str] = []
         background = properties.get(openslide.PROPERTY_NAME_BACKGROUND_COLOR, "ffffff")
         self._background = np.frombuffer(bytes.fromhex(background), np.uint8)
-        profile = self._slide.color_profile
         super().__init__(
             SlideInfo(
                 paths=(path,),
@@ -73,8 +73,8 @@ class OpenSlideSource(SlideReader):
                     notes,
                 ),
                 magnification=to_um(properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER), None),
-                associated=tuple(sorted(self._slide.associated_images)),
-                icc_profile=None if profile is None else profile.tobytes(),
+                associated=_associated(self._slide, path, notes),
+                icc_profile=_profile(self._slide, notes),
                 fingerprint=(fingerprint(path),),
                 notes=tuple(notes),
             )
@@ -119,6 +119,30 @@ class OpenSlideSource(SlideReader):
         with self._lock:
             if self._slide is broken:
                 self._slide = _open(self._path)
+
+
+def _associated(slide: openslide.OpenSlide, path: str, notes: list[str]) -> tuple[str, ...]:
+    names = []
+    for name in sorted(slide.associated_images):
+        high, wide = (
+            int(slide.properties.get(f"openslide.associated.{name}.{side}", 0)) for side in ("height", "width")
+        )
+        try:
+            PICTURE_PIXELS.check(high * wide, f"pixels in its {name}", path)
+        except SlideError as error:
+            notes.append(f"an image is left out: {error}")
+        else:
+            names.append(name)
+    return tuple(names)
+
+
+def _profile(slide: openslide.OpenSlide, notes: list[str]) -> bytes | None:
+    try:
+        profile = slide.color_profile
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        notes.append("the ICC profile is broken, and left out")
+        return None
+    return None if profile is None else bytes(profile.tobytes())
 
 
 def composited(image: Image.Image, background: NDArray[np.uint8]) -> NDArray[np.uint8]:

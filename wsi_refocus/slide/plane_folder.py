@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from wsi_refocus.errors import SlideError
 from wsi_refocus.geometry import Region, Size
 from wsi_refocus.slide.fingerprint import fingerprint
 from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
+from wsi_refocus.slide.picture import read_picture
 from wsi_refocus.slide.reader import SlideReader
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
@@ -35,7 +35,7 @@ class PlaneFolder(SlideReader):
         paths = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in _SUFFIXES)
         if len(paths) < 3:
             raise SlideError(f"{folder}: holds {len(paths)} images; a focal stack is a folder of at least three")
-        self._planes = [_read(path) for path in paths]
+        self._planes = [read_picture(path) for path in paths]
         if len({plane.shape for plane in self._planes}) > 1:
             raise SlideError(f"{folder}: its images differ in size; give the planes of one field")
         height, width = self._planes[0].shape[:2]
@@ -63,10 +63,3 @@ class PlaneFolder(SlideReader):
     def close(self) -> None:
         """Let go of the pixels."""
         self._planes = []
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    try:
-        return np.asarray(Image.open(path).convert("RGB"))
-    except (OSError, ValueError) as error:
-        raise SlideError(f"{path}: cannot be read as an image ({error}); take it out of the folder") from None

@@ -11,8 +11,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from wsi_refocus.errors import PlanePairError, UsageError
+from wsi_refocus.errors import PlanePairError, SlideError, UsageError
 from wsi_refocus.geometry import Region, Size
+from wsi_refocus.limits import DIRECTORIES, MAX_LEVELS, METADATA_BYTES, SLIDE_PIXELS
 from wsi_refocus.slide.model import FocalPlane, SlideInfo
 
 
@@ -23,9 +24,15 @@ class SlideReader(ABC):
     ----------
     info
         What the reader found in the file.
+
+    Raises
+    ------
+    SlideError
+        If the slide is larger than the limits allow; see `limits`.
     """
 
     def __init__(self, info: SlideInfo) -> None:
+        _check_limits(info)
         self._info = info
 
     @property
@@ -134,6 +141,16 @@ class SlideReader(ABC):
 def downsample(finest: Size, size: Size) -> float:
     """Pixels of level 0 along one pixel of a level: the mean of the exact ratios of both axes."""
     return (finest.height / size.height + finest.width / size.width) / 2
+
+
+def _check_limits(info: SlideInfo) -> None:
+    name = " + ".join(info.paths)
+    if len(info.levels) > MAX_LEVELS:
+        raise SlideError(f"{name}: has {len(info.levels)} levels, which no pyramid has; the file is damaged")
+    for number, level in enumerate(info.levels):
+        SLIDE_PIXELS.check(level.size.area, f"pixels in level {number}", name)
+    DIRECTORIES.check(len(info.planes), "focal planes", name)
+    METADATA_BYTES.check(len(info.icc_profile or b""), "bytes of ICC profile", name)
 
 
 def _instead(mpp: tuple[float, float] | None) -> str:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
-from typing import Any
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from wsi_refocus.errors import CorruptRegionError, SlideError
+from wsi_refocus.errors import CorruptRegionError, RefocusError, SlideError
 from wsi_refocus.geometry import Region, Size
 from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.file_bytes import FileBytes
+from wsi_refocus.slide.guarded_decoding import guarded_decoder
 from wsi_refocus.slide.jpeg_check import jpeg_damage
 from wsi_refocus.slide.tiff_kind import check_segment
 
 _NONE, _JPEG = 1, 7
 _RGB, _YCBCR = 2, 6
 _PLANAR = 2
-
-Decode = Callable[..., tuple[Any, Any, Any]]
 
 
 class TiffImage:
@@ -63,7 +60,12 @@ class TiffImage:
         self._is_jpeg = page.compression == _JPEG
         # strips that are stored as they are can be read in part, and often a strip is the whole image
         self._sliceable = not self.tiled and page.compression == _NONE and page.fillorder == 1
-        self._decode: Decode = page.decode
+        self._decode = guarded_decoder(page, file.path)
+
+    @property
+    def segments(self) -> int:
+        """Tiles or strips that the directory lists."""
+        return len(self._offsets)
 
     def _strip(self, page: tifffile.TiffPage) -> Size:
         return Size(min(int(page.rowsperstrip), self.size.height), self.size.width)
@@ -155,6 +157,8 @@ class TiffImage:
     def _read_bytes(self, offset: int, count: int, row: int, column: int) -> bytes:
         try:
             data = self._file.read_at(offset, count)
+        except RefocusError:  # of a server that cannot be reached: the slide itself may be sound
+            raise
         except (OSError, ValueError) as error:
             raise self._corrupt(row, column, cause(error)) from error
         if len(data) < count:

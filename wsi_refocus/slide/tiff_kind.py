@@ -12,9 +12,10 @@ import numpy as np
 import tifffile
 
 from wsi_refocus.errors import RefocusError, SlideError
+from wsi_refocus.limits import DIRECTORIES, TILE_BYTES, TILES
 from wsi_refocus.slide.cause import cause
 from wsi_refocus.slide.file_bytes import FileBytes
-from wsi_refocus.slide.ome_elements import is_ome_xml
+from wsi_refocus.slide.ome_elements import is_ome_xml, refuse_entities
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,6 @@ _DAMAGE = (
     struct.error,
 )
 """What tifffile raises on directories that are damaged."""
-_LARGEST_SEGMENT = 2**30
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -83,11 +83,15 @@ def tiff_kind(path: str) -> TiffKind:
                 return TiffKind(is_ome=True, same_size=1)
             _check_first(first, file)
             shape = (first.imagelength, first.imagewidth)
-            pages = [page_of(tiff, index) for index in range(len(tiff.pages))]
-            for page in pages:
+            same_size = tiles = 0
+            for index in range(len(tiff.pages)):
+                page = page_of(tiff, index)
                 check_segment(page, file.path)
-            sizes = [(page.imagelength, page.imagewidth) for page in pages]
-            return TiffKind(is_ome=False, same_size=sizes.count(shape))
+                refuse_entities(page.description, file.path)
+                same_size += (page.imagelength, page.imagewidth) == shape
+                tiles += len(page.dataoffsets)
+                TILES.check(tiles, "tiles", file.path)
+            return TiffKind(is_ome=False, same_size=same_size)
     finally:
         file.close()
 
@@ -132,7 +136,8 @@ def _drop(record: logging.LogRecord) -> bool:
 
 
 def _check_chain(tiff: tifffile.TiffFile, file: FileBytes) -> None:
-    """Refuse a chain of directories that leads beyond the end of the file; tifffile only logs that."""
+    """Refuse a chain of directories that leads beyond the end of the file, which tifffile only logs, or in a circle."""
+    _check_count(tiff, file)
     if len(tiff.pages) == 0:
         raise SlideError(f"{file.path}: is a TIFF without images; it is truncated or damaged, copy it again")
     position = tiff.pages.next_page_offset
@@ -146,21 +151,33 @@ def _check_chain(tiff: tifffile.TiffFile, file: FileBytes) -> None:
         )
 
 
+def _check_count(tiff: tifffile.TiffFile, file: FileBytes) -> None:
+    """Refuse too many directories without counting them: a chain that leads back into itself never ends."""
+    try:
+        _ = tiff.pages[DIRECTORIES.value]
+    except IndexError:
+        return
+    raise SlideError(
+        f"{file.path}: has more than {DIRECTORIES.value:,} TIFF directories, or they lead in a circle; copy it again "
+        f"if it is damaged, or set {DIRECTORIES.variable} higher if you trust it"
+    )
+
+
 def check_segment(page: tifffile.TiffPage, path: str) -> None:
     """Refuse tiles and strips that memory cannot hold: damage, or an image in one compressed strip.
 
     Raises
     ------
     SlideError
-        If one of them has more than 1 GiB.
+        If one of them has more than `limits.TILE_BYTES`.
     """
     whole = page.imagelength, page.imagewidth
     high, wide = (page.tilelength, page.tilewidth) if page.is_tiled else (min(page.rowsperstrip, whole[0]), whole[1])
     stored_as_is = page.compression == 1 and not page.is_tiled
-    if high < 1 or wide < 1 or (high * wide * page.samplesperpixel > _LARGEST_SEGMENT and not stored_as_is):
+    if high < 1 or wide < 1 or (high * wide * page.samplesperpixel > TILE_BYTES.value and not stored_as_is):
         raise SlideError(
-            f"{path}: is stored in pieces of {high} × {wide} pixels, which cannot be read one by one; "
-            "save it with tiles, or copy it again if it is damaged"
+            f"{path}: is stored in pieces of {high} × {wide} pixels, which cannot be read one by one; save it with "
+            f"tiles, copy it again if it is damaged, or set {TILE_BYTES.variable} higher if you trust it"
         )
 
 

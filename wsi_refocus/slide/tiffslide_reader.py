@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from math import prod
+from typing import Any, cast
 
 import numpy as np
 import tiffslide
 from numpy.typing import NDArray
+from PIL import ImageCms
 
-from wsi_refocus.errors import CorruptRegionError, SlideError
+from wsi_refocus.errors import CorruptRegionError, RefocusError, SlideError
 from wsi_refocus.geometry import Region, Size
+from wsi_refocus.limits import PICTURE_PIXELS
 from wsi_refocus.slide.cause import cause
+from wsi_refocus.slide.file_bytes import FileBytes
 from wsi_refocus.slide.fingerprint import fingerprint
+from wsi_refocus.slide.guarded_decoding import guarded_decoder
 from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
 from wsi_refocus.slide.plausible import plausible_mpp
 from wsi_refocus.slide.reader import SlideReader
 from wsi_refocus.slide.tiff_kind import quiet_tifffile
 from wsi_refocus.slide.units import to_um
+from wsi_refocus.storage.urls import is_remote
 
 
 class TiffSlideSource(SlideReader):
@@ -38,9 +44,11 @@ class TiffSlideSource(SlideReader):
         self._path = path
         # its store seeks in one shared file
         self._lock = threading.Lock()
-        self._slide = _open(path)
+        self._file = FileBytes(path) if is_remote(path) else None
+        self._slide = _open(path, self._file)
         properties = self._slide.properties
         notes: list[str] = []
+        associated = _associated(self._slide, path, notes)
         super().__init__(
             SlideInfo(
                 paths=(path,),
@@ -58,8 +66,8 @@ class TiffSlideSource(SlideReader):
                     notes,
                 ),
                 magnification=to_um(properties.get("tiffslide.objective-power"), None),
-                associated=tuple(sorted(self._slide.associated_images)),
-                icc_profile=_profile(self._slide),
+                associated=associated,
+                icc_profile=_profile(self._slide, notes),
                 fingerprint=(fingerprint(path),),
                 notes=tuple(notes),
             )
@@ -77,6 +85,8 @@ class TiffSlideSource(SlideReader):
                     (region.width, region.height),
                     as_array=True,
                 )
+        except RefocusError:  # of a server that cannot be reached
+            raise
         except Exception as error:  # codecs raise errors of their own, which have no base in common
             raise CorruptRegionError(
                 f"{self._path}: y={region.y}, x={region.x}, {region.height} × {region.width} of level {level} "
@@ -87,28 +97,57 @@ class TiffSlideSource(SlideReader):
     def read_associated(self, name: str) -> NDArray[np.uint8]:
         """Read an associated image as RGB of shape (height, width, 3)."""
         self.check_associated(name)
-        with self._lock:
-            return _rgb(np.asarray(self._slide.associated_images[name].convert("RGB")))
+        try:
+            with self._lock:
+                return _rgb(np.asarray(self._slide.associated_images[name].convert("RGB")))
+        except RefocusError:
+            raise
+        except Exception as error:  # as above
+            raise CorruptRegionError(f"{self._path}: its image {name} cannot be decoded ({cause(error)})") from error
 
     def close(self) -> None:
         """Close the file."""
         self._slide.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def _rgb(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels[..., :3])
 
 
-def _profile(slide: tiffslide.TiffSlide) -> bytes | None:
-    profile = slide.color_profile
+def _associated(slide: tiffslide.TiffSlide, path: str, notes: list[str]) -> tuple[str, ...]:
+    names = []
+    for name, series in sorted(slide.associated_images.series_map.items()):
+        try:
+            PICTURE_PIXELS.check(prod(series.shape[:2]), f"pixels in its {name}", path)
+        except SlideError as error:
+            notes.append(f"an image is left out: {error}")
+        else:
+            names.append(name)
+    return tuple(names)
+
+
+def _profile(slide: tiffslide.TiffSlide, notes: list[str]) -> bytes | None:
+    try:
+        profile = slide.color_profile
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        notes.append("the ICC profile is broken, and left out")
+        return None
     return None if profile is None else bytes(profile.tobytes())
 
 
-def _open(path: str) -> tiffslide.TiffSlide:
+def _open(path: str, file: FileBytes | None) -> tiffslide.TiffSlide:
     try:
         with quiet_tifffile():
-            slide = tiffslide.TiffSlide(path)
+            slide = tiffslide.TiffSlide(path if file is None else cast(Any, file.handle))
             _ = slide.level_dimensions  # its directories are looked at only now
+            for series in slide.ts_tifffile.series:
+                for level in series.levels:
+                    level.keyframe.decode = guarded_decoder(level.keyframe, path)
+    except RefocusError:
+        raise
     except Exception as error:  # it passes on what its many parsers raise
-        raise SlideError(f"{path}: cannot be opened as a slide ({cause(error)}); convert it to OME-TIFF") from error
+        way_out = "convert it to OME-TIFF" + ("" if file is None else ", or copy it first, by --scratch DIR")
+        raise SlideError(f"{path}: cannot be opened as a slide ({cause(error)}); {way_out}") from error
     return slide

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from wsi_refocus.errors import UsageError
+from wsi_refocus.errors import SlideError, UsageError
 from wsi_refocus.network.dual_plane import Guesses
+from wsi_refocus.slide.picture import read_picture
 from wsi_refocus.training.stacks import Field, by_chance, fields_of_stack, write_fields
 
 MPP = 0.345
@@ -97,6 +97,6 @@ def find_tiles(source: Path) -> dict[str, dict[int, Path]]:
 
 def _read(path: Path, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     try:
-        return np.asarray(Image.open(path).convert("RGB"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: a plane of {name} cannot be read ({error}); copy it again") from None
+        return read_picture(path)
+    except SlideError as error:
+        raise UsageError(f"{name}: {error}") from None

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from wsi_refocus.errors import UsageError
+from wsi_refocus.errors import SlideError, UsageError
+from wsi_refocus.slide.picture import read_picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Entry:
             If it is missing or damaged.
         """
         try:
-            return np.asarray(Image.open(self.path).convert("RGB"))
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{self.path}: cannot be read ({error}); mend it or take it out of the manifest") from None
+            return read_picture(self.path)
+        except SlideError as error:
+            raise UsageError(f"{error}; or take it out of the manifest") from None
 
 
 def random_part(image: NDArray[np.uint8], edge: int, generator: np.random.Generator) -> NDArray[np.uint8]:
@@ -75,7 +75,7 @@ def read_manifest(path: str | Path) -> list[Entry]:
                 Entry(path.parent / row["file"], row["group"], float(row["mpp"]), row["split"], row.get("source", ""))
                 for row in csv.DictReader(file)
             ]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
         raise UsageError(f"{path}: is no manifest with columns file, group, mpp and split ({error!r})") from None
     splits: dict[str, str] = {}
     for entry in entries:

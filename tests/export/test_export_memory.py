@@ -1,0 +1,48 @@
+"""The memory that an export takes does not grow with the slide."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import openslide
+
+from wsi_refocus.geometry import Size
+from wsi_refocus.ngff.layout import StoreLayout
+from wsi_refocus.ngff.metadata import SlideMetadata, finish_store
+from wsi_refocus.ngff.pyramid import write_coarse_levels
+from wsi_refocus.ngff.store import create_store, write_shard
+
+EDGE = 8192
+BOUND_MB = 100
+"""Level 0 alone has 201 MB."""
+
+EXPORT = """
+import resource, sys
+import openslide, tifffile, zarr
+from wsi_refocus.pipeline.export import export_output
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+export_output(sys.argv[1], sys.argv[2], "deflate")
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def test_a_slide_of_8192_pixels_takes_less_than_100_mb(tmp_path: Path) -> None:
+    folder = tmp_path / "large.ome.zarr"
+    layout = StoreLayout(Size(EDGE, EDGE), (0.5, 0.5), compressor="none")
+    create_store(folder, layout)
+    pixels = np.random.default_rng(1).integers(0, 256, (2048, 2048, 3), np.uint8) & 0xF0
+    for index in layout.shards:
+        write_shard(folder, layout, index, pixels)
+    write_coarse_levels(folder, layout)
+    finish_store(folder, layout, SlideMetadata("large", layout.mpp), {"statement": "made of noise"})
+    file = tmp_path / "large.ome.tiff"
+    ended = subprocess.run(
+        [sys.executable, "-c", EXPORT, folder, file], capture_output=True, text=True, check=False, timeout=240
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert float(ended.stdout) < BOUND_MB
+    with openslide.OpenSlide(file) as slide:
+        assert slide.level_dimensions[0] == (EDGE, EDGE)
+        found = np.asarray(slide.read_region((4096, 6144), 0, (512, 512)))[..., :3]
+    assert np.array_equal(found, pixels[:512, :512])

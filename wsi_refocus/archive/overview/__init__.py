@@ -1,0 +1,1 @@
+"""What became of an archive, for people and for tables: made from the ledger alone."""
