@@ -138,7 +138,7 @@ class RunSettings(BaseModel):
 
     def of_the_result(self) -> dict[str, Any]:
         """Those settings that decide what is written, as opposed to how the work is done."""
-        return self.model_dump(mode="json", exclude=OF_THE_WORK)
+        return self.model_dump(mode="json", exclude=set(OF_THE_WORK))
 
 
 def make_settings(**options: Any) -> RunSettings:

@@ -147,7 +147,7 @@ def test_a_manifest_gives_slides_settings_of_their_own(archive: Path, tmp_path: 
         ("slide,colour\nx.svs,red\n", "colour"),
         ("slide,workers\nx.svs,3\n", "workers"),
         ("slide,z1\n{slide},0.5\n", "z1 and z2"),
-        ("slide,z1,z2\n{slide},low,high\n", "not a number"),
+        ("slide,z1,z2\n{slide},low,high\n", "row 2: z_um.* number"),
         ('slide\n"unclosed\n', "cannot be read|does not exist"),
         ("", "cannot be read"),
     ],

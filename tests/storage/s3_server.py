@@ -59,6 +59,8 @@ class S3Server:
             return [half(b"".join(self.application(environ, start_response)))]
         code = how.partition(" ")[2].replace(" ", "")
         start_response(how, [("Content-Type", "application/xml")])
+        if asked.method == "HEAD":
+            return []
         return [f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{how}</Message></Error>".encode()]
 
     def client(self) -> Any:

@@ -149,7 +149,7 @@ def settings_of(entry: Entry, common: RunSettings) -> RunSettings:
             f"{entry.slide}: {', '.join(sorted(wrong))} cannot differ from slide to slide ({entry.origin})"
         )
     try:
-        return make_settings(**common.model_dump() | entry.options)
+        return make_settings(**common.model_dump() | dict(entry.options))
     except UsageError as error:
         raise UsageError(f"{entry.slide}: {error} ({entry.origin})") from None
 

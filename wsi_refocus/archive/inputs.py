@@ -18,6 +18,9 @@ from wsi_refocus.pipeline.prepare import SUFFIX
 from wsi_refocus.slide.open import has_zarr_documents
 from wsi_refocus.storage.urls import is_remote, require_public
 
+_EXPORTED = SUFFIX.removesuffix(".zarr") + ".tiff"
+"""Ending of results that were exported, and are not to be taken for slides when they lie beside these."""
+
 
 @dataclass(slots=True)
 class Found:
@@ -54,8 +57,8 @@ class Found:
 def find_files(names: Sequence[str], exclude: Sequence[str] = ()) -> Found:
     """Find what is meant by files, patterns, folders and URLs.
 
-    Folders are searched through, in the order of names; hidden ones, ledgers, finished and unfinished outputs of this
-    package, and the insides of slides that are folders are not. No folder is searched twice, whatever links lead
+    Folders are searched through, in the order of names; hidden ones, ledgers, outputs of this package, finished,
+    unfinished and exported, and the insides of slides that are folders are not. No folder is searched twice, whatever links lead
     to it.
 
     Parameters
@@ -127,6 +130,8 @@ def _search(root: str, found: Found) -> None:
 
 
 def _is_candidate(path: str, found: Found) -> bool:
+    if path.endswith(_EXPORTED):
+        return False
     ending = Path(path).suffix.lower()
     if ending in SLIDE_SUFFIXES:
         return True
@@ -144,8 +149,11 @@ def _is_slide_folder(path: Path) -> bool:
 
 def _is_ours(path: Path) -> bool:
     """Whether a folder is a ledger, or an output of this package, finished or not."""
-    marks = (UNFINISHED, "ledger.json", "run.json")
-    return path.name.endswith(SUFFIX) or any(os.path.exists(path / mark) for mark in marks)  # noqa: PTH110
+    marks = ((UNFINISHED,), ("run.json", "checksums.json"), ("ledger.json", "slides"))
+    return path.name.endswith(SUFFIX) or any(
+        all(os.path.exists(path / name) for name in mark)  # noqa: PTH110
+        for mark in marks
+    )
 
 
 def _excluded(path: str, patterns: Sequence[str]) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from os.path import exists
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def read_manifest(file: Path) -> tuple[list[tuple[Slide, str | None]], list[Refu
         if "slide" not in cells:
             raise UsageError(f"{file}: row {number} names no slide")
         files = tuple(_place(file, cells[name]) for name in ("slide", "second") if name in cells)
-        missing = [path for path in files if not is_remote(path) and not exists(path)]
+        missing = [path for path in files if not is_remote(path) and not os.path.exists(path)]  # noqa: PTH110
         origin = f"row {number} of {file.name}"
         if missing:
             refused.append(Refused(files, f"{missing[0]} does not exist ({origin}); check the path"))

@@ -73,10 +73,10 @@ def job_cluster(jobs: Jobs) -> Iterator[tuple[Any, Supply]]:
             threads=jobs.threads,
             interval=f"{LOOK_SECONDS}s",
             wait_count=IDLE_LOOKS,
-            target_duration="100ms",  # every task that waits is worth a worker: they take seconds, and jobs wait longer
+            target_duration="100ms",  # every task that waits is worth a worker
         )
-        logger.info("%s: %s jobs of %d workers; logs in %s", jobs.system, f"{least} to {most}" if least < most else most,
-                    jobs.processes, notes.folder)  # fmt: skip
+        number = str(most) if least == most else f"{least} to {most}"
+        logger.info("%s: %s jobs, each of %d workers; logs in %s", jobs.system, number, jobs.processes, notes.folder)
         name = f"the {jobs.system} cluster"
         yield cluster, Supply(name, most * jobs.processes * jobs.threads, jobs.threads, bool(jobs.gpus), notes.check)
     for mark in notes.folder.glob(f"{cluster.name}-*.ended"):
@@ -104,19 +104,35 @@ def _start(jobs: Jobs, cluster_class: type[Any], notes: Any) -> Any:
         raise RefocusError(f"the scheduler for the {jobs.system} jobs could not be started ({said})") from None
 
 
+def scheduler_for(jobs: Jobs) -> Any:
+    """Start a scheduler for jobs, and none of them.
+
+    Parameters
+    ----------
+    jobs
+        The jobs.
+
+    Returns
+    -------
+    cluster
+        Cluster of dask-jobqueue, a context manager.
+    """
+    import dask_jobqueue
+
+    from wsi_refocus.pipeline.jobs.keeper import JobNotes
+
+    return _start(jobs, getattr(dask_jobqueue, CLUSTERS[jobs.system]), JobNotes(_logs(jobs)))
+
+
 def script_of(jobs: Jobs) -> str:
-    """Make the script that one job is submitted as, without starting anything but a scheduler.
+    """Make the script that one job is submitted as, without submitting it.
 
     Parameters
     ----------
     jobs
         The jobs.
     """
-    import dask_jobqueue
-
-    from wsi_refocus.pipeline.jobs.keeper import JobNotes
-
-    with _start(jobs, getattr(dask_jobqueue, CLUSTERS[jobs.system]), JobNotes(_logs(jobs))) as cluster:
+    with scheduler_for(jobs) as cluster:
         script: str = cluster.job_script()
         return script
 
