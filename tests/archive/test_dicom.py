@@ -20,7 +20,7 @@ def scans(tmp_path: Path) -> Path:
         folder.mkdir()
         write_dicom(folder / "9-fine.dcm", pixels, series=f"1.2.{number}", z_um=z)
         write_dicom(folder / "1-coarse.dcm", pixels[::2, ::2].copy(), series=f"1.2.{number}", z_um=z, mpp=1.0)
-        write_dicom(folder / "2-label.dcm", pixels[:100, :100].copy(), series=f"1.2.{number}", kind="LABEL")
+        write_dicom(folder / "2-label.dcm", pixels[:128, :128].copy(), series=f"1.2.{number}", kind="LABEL")
     return tmp_path
 
 
@@ -57,6 +57,12 @@ def test_what_is_no_pair_is_refused(tmp_path: Path, changes: dict[str, object], 
 
 
 def test_a_broken_header_is_left_to_the_run(tmp_path: Path) -> None:
-    (tmp_path / "x.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\x02\0\0\0UL\xff\xff" + b"?" * 40)
+    (tmp_path / "x.dcm").write_bytes(b"no DICOM")
     (entry,) = collect([str(tmp_path)]).entries
     assert "could not be looked into" in entry.origin
+
+
+def test_other_dicom_is_no_slide(tmp_path: Path) -> None:
+    file = write_dicom(tmp_path / "x.dcm", NEAR, series="1.2.1")
+    file.write_bytes(file.read_bytes().replace(b"1.2.840.10008.5.1.4.1.1.77.1.6", b"1.2.840.10008.5.1.4.1.1.77.1.4"))
+    assert "another kind (SM)" in collect([str(tmp_path)]).refused[0].reason

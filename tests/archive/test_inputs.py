@@ -1,4 +1,4 @@
-"""What a command line names, in file systems as they are: links, other spellings, closed doors, results among slides."""
+"""What a command line names, in real folders: links, other spellings, closed doors, results among slides."""
 
 import os
 import tempfile

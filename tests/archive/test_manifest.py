@@ -34,10 +34,10 @@ def test_separators_marks_and_ends_of_lines(folder: Path, separator: str, mark: 
 
 
 def test_settings_have_their_types(folder: Path) -> None:
-    text = 'slide,z,planes,limits,tissue_mask,output,profile\na.svs,"-0.75,0.75",2;7,chi2=30 gain=0,false,s3://x/o,p.json\n'
+    text = 'slide,z,planes,limits,tissue_mask,output,profile\na.svs,"-0.75,0.75",2;7,chi2=30 gain_bound=0,false,s3://x/o,p.json\n'
     ((_, options, output),) = read(folder, text)
     assert options == {
-        "z_um": (-0.75, 0.75), "planes": (2, 7), "limits": {"chi2": 30.0, "gain": 0.0}, "tissue_mask": False,
+        "z_um": (-0.75, 0.75), "planes": (2, 7), "limits": {"chi2": 30.0, "gain_bound": 0.0}, "tissue_mask": False,
         "profile": str(folder / "p.json"),
     }  # fmt: skip
     assert output == "s3://x/o"

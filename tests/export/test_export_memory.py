@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import openslide
+import pytest
 
 from wsi_refocus.geometry import Size
 from wsi_refocus.ngff.layout import StoreLayout
@@ -13,9 +14,8 @@ from wsi_refocus.ngff.metadata import SlideMetadata, finish_store
 from wsi_refocus.ngff.pyramid import write_coarse_levels
 from wsi_refocus.ngff.store import create_store, write_shard
 
-EDGE = 8192
-BOUND_MB = 100
-"""Level 0 alone has 201 MB."""
+BOUND_MB = 40
+"""Level 0 alone has 50 MB, or 201 MB."""
 
 EXPORT = """
 import resource, sys
@@ -27,9 +27,10 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 
 
-def test_a_slide_of_8192_pixels_takes_less_than_100_mb(tmp_path: Path) -> None:
+@pytest.mark.parametrize("edge", [4096, pytest.param(8192, marks=pytest.mark.faults)])
+def test_a_large_slide_takes_little_memory(tmp_path: Path, edge: int) -> None:
     folder = tmp_path / "large.ome.zarr"
-    layout = StoreLayout(Size(EDGE, EDGE), (0.5, 0.5), compressor="none")
+    layout = StoreLayout(Size(edge, edge), (0.5, 0.5), compressor="none")
     create_store(folder, layout)
     pixels = np.random.default_rng(1).integers(0, 256, (2048, 2048, 3), np.uint8) & 0xF0
     for index in layout.shards:
@@ -41,8 +42,9 @@ def test_a_slide_of_8192_pixels_takes_less_than_100_mb(tmp_path: Path) -> None:
         [sys.executable, "-c", EXPORT, folder, file], capture_output=True, text=True, check=False, timeout=240
     )
     assert ended.returncode == 0, ended.stderr
+    print(ended.stdout)
     assert float(ended.stdout) < BOUND_MB
     with openslide.OpenSlide(file) as slide:
-        assert slide.level_dimensions[0] == (EDGE, EDGE)
-        found = np.asarray(slide.read_region((4096, 6144), 0, (512, 512)))[..., :3]
+        assert slide.level_dimensions[0] == (edge, edge)
+        found = np.asarray(slide.read_region((2048, edge - 2048), 0, (512, 512)))[..., :3]
     assert np.array_equal(found, pixels[:512, :512])

@@ -12,17 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from wsi_refocus.archive.finished import is_made, summary_of
+from wsi_refocus.archive.finished import fetch_documents, is_made, summary_of
 from wsi_refocus.archive.places import folder_of, inside
 from wsi_refocus.config import RunSettings
 from wsi_refocus.errors import OutputExistsError, RefocusError, UsageError
 from wsi_refocus.ngff.metadata import LAST_DOCUMENTS, is_finished
 from wsi_refocus.pipeline.engine import Engine
+from wsi_refocus.pipeline.finish import PREVIEW
 from wsi_refocus.pipeline.prepare import default_output
 from wsi_refocus.pipeline.progress import Progress, Silence
 from wsi_refocus.pipeline.refocus import refocus_with
 from wsi_refocus.pipeline.summary import RunSummary
-from wsi_refocus.report.page import write_report
+from wsi_refocus.report.page import REPORT, write_report
 from wsi_refocus.storage.urls import is_remote, name_of
 
 logger = logging.getLogger(__name__)
@@ -121,32 +122,31 @@ def deliver(
     """
     progress = progress or Silence()
     wanted = str(default_output(slide)) if output is None else output
-    remote = is_remote(wanted)
-    folder = staging_folder(wanted, delivery.scratch) if remote else Path(wanted)
-    if remote and not settings.overwrite and not accept_finished and is_delivered(wanted, delivery):
-        raise OutputExistsError(
-            f"{wanted}: exists already; replace it with --overwrite or choose another output with -o"
-        )
-    with contextlib.ExitStack() as stack:
-        copies = _copied(slide, second, delivery, progress, stack)
-        continued = accept_finished or remote or (delivery.export is not None and not is_delivered(wanted, delivery))
-        if continued and not settings.overwrite and is_made(folder, slide, second, settings):
-            logger.info("%s: is there already, finished with the same settings", folder)
-            summary = summary_of(folder)
-        else:
+    folder = staging_folder(wanted, delivery.scratch) if is_remote(wanted) else Path(wanted)
+    if is_remote(wanted) and not settings.overwrite and is_delivered(wanted, delivery):
+        return _found_in_bucket(wanted, slide, second, settings, accept_finished)
+    is_there = not settings.overwrite and is_made(folder, slide, second, settings)
+    exported = None if delivery.export is None else _export_place(wanted)
+    if exported is not None and not settings.overwrite and not is_there and _exists(exported):
+        raise OutputExistsError(f"{exported}: exists already; replace it with --overwrite or choose another -o")
+    if is_there and (accept_finished or is_remote(wanted) or (exported is not None and not _exists(exported))):
+        logger.info("%s: is there already, finished with the same settings", folder)
+        summary = summary_of(folder)
+    else:
+        with contextlib.ExitStack() as stack:
+            copies = _copied(slide, second, delivery, progress, stack)
             summary = refocus_with(
                 slide, second, str(folder), settings, progress=progress, csv=csv, engine=engine, copies=copies
             )
     report = _report(folder)
     look(folder)
-    exports: tuple[str, ...] = ()
-    if delivery.export is not None:
-        exports = (_exported(folder, wanted, delivery, progress),)
-    if delivery.export_only:
-        summary, report = _only_export(folder, exports[0], summary)
-    elif remote:
+    if exported is not None:
+        _export(folder, exported, delivery, settings.overwrite, progress)
+    if exported is not None and delivery.export_only:
+        summary, report = _only_export(folder, exported, summary)
+    elif is_remote(wanted):
         summary, report = _uploaded(folder, wanted, summary, report, progress)
-    return Delivered(summary, report, exports)
+    return Delivered(summary, report, () if exported is None else (exported,))
 
 
 def is_delivered(output: str, delivery: Delivery) -> bool:
@@ -194,20 +194,30 @@ def _report(folder: Path) -> str | None:
         return None
 
 
-def _exported(folder: Path, wanted: str, delivery: Delivery, progress: Progress) -> str:
-    """Write the export beside the output; for a bucket, bring it there."""
+def _found_in_bucket(
+    url: str, slide: str, second: str | None, settings: RunSettings, accept_finished: bool
+) -> Delivered:
+    """What lies in a bucket already, if it is just what is wanted."""
+    with tempfile.TemporaryDirectory(prefix="wsi-refocus-") as temporary:
+        folder = Path(temporary)
+        if accept_finished and fetch_documents(url, folder) and is_made(folder, slide, second, settings):
+            found = replace(summary_of(folder), output=url, preview=inside(url, PREVIEW))
+            return Delivered(found, inside(url, REPORT))
+    raise OutputExistsError(f"{url}: exists already; replace it with --overwrite or choose another output with -o")
+
+
+def _export(folder: Path, place: str, delivery: Delivery, overwrite: bool, progress: Progress) -> None:
+    """Write the export beside the output, or where it is brought to a bucket from."""
     from wsi_refocus.pipeline.export import export_output
     from wsi_refocus.storage.upload import upload_file
 
-    place = _export_place(wanted)
+    if _exists(place) and not overwrite:
+        return  # of this output: that was seen to before
     file = folder.with_suffix(".tiff") if is_remote(place) else Path(place)
-    export_output(
-        folder, file, compression=delivery.compression, quality=delivery.quality, progress=progress, overwrite=True
-    )
+    export_output(folder, file, delivery.compression, delivery.quality, progress, overwrite=True)
     if is_remote(place) and not delivery.export_only:
         upload_file(file, place)
         file.unlink()
-    return place
 
 
 def _export_place(wanted: str) -> str:

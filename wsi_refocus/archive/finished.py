@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from wsi_refocus.archive.places import inside
 from wsi_refocus.config import RunSettings
 from wsi_refocus.errors import OutputError
-from wsi_refocus.ngff.metadata import is_finished, read_provenance
+from wsi_refocus.ngff.documents import read_attributes
+from wsi_refocus.ngff.files import write_whole
+from wsi_refocus.ngff.metadata import LAST_DOCUMENTS, is_finished, read_provenance
+from wsi_refocus.ngff.tables import QUALITY_TABLE
 from wsi_refocus.pipeline.finish import PREVIEW
 from wsi_refocus.pipeline.prepare import view_of
 from wsi_refocus.pipeline.summary import RunSummary, count_decisions, fidelity
 from wsi_refocus.report.contents import read_contents
+from wsi_refocus.storage.ranges import RemoteFile
 
 
 def is_made(folder: Path, slide: str, second: str | None, settings: RunSettings) -> bool:
@@ -63,7 +68,7 @@ def summary_of(folder: Path) -> RunSummary:
             planes=pair,
             shift_px=(float(alignment["shift_px"][0]), float(alignment["shift_px"][1])),
             shape=(contents.size.height, contents.size.width),
-            levels=sum(1 for entry in folder.iterdir() if entry.name.isdigit()),
+            levels=_levels(folder),
             tiles=count_decisions(contents.table["decision"]),
             seconds=0.0,
             megapixels_per_second=0.0,
@@ -73,3 +78,33 @@ def summary_of(folder: Path) -> RunSummary:
         )
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise OutputError(f"{folder}: was written by another version ({error}); run with --overwrite") from None
+
+
+def fetch_documents(url: str, folder: Path) -> bool:
+    """Fetch from a bucket what an output says of itself, but no pixels; False if it is no output.
+
+    Parameters
+    ----------
+    url
+        Address of the output.
+    folder
+        Where its documents and its quality table are written.
+
+    Raises
+    ------
+    SlideError
+        If the bucket cannot be read.
+    """
+    from wsi_refocus.storage.upload import exists
+
+    for name in (*LAST_DOCUMENTS, QUALITY_TABLE):
+        place = inside(url, name)
+        if exists(place):
+            file = RemoteFile(place)
+            write_whole(folder / name, file.read_at(0, file.size))
+    return is_finished(folder)
+
+
+def _levels(folder: Path) -> int:
+    attributes = read_attributes(folder) or {}
+    return len(attributes.get("ome", attributes)["multiscales"][0]["datasets"])

@@ -35,7 +35,7 @@ _SAMPLES = 4
 
 
 def count_files(layout: StoreLayout, info: SlideInfo, settings: RunSettings) -> int:
-    """Count the files of an output; exact, but for slides without any tissue and for broken associated images.
+    """Count the files of an output; exact, but for slides without tissue and for large associated images.
 
     Parameters
     ----------
@@ -46,17 +46,17 @@ def count_files(layout: StoreLayout, info: SlideInfo, settings: RunSettings) -> 
     settings
         Settings of the run.
     """
-    group = len(("zarr.json",) if layout.version == "0.5" else (".zgroup", ".zattrs"))
-    picture = sum(1 + _pieces(level, layout) for level in layout.levels)
+    documents = 1 if layout.version == "0.5" else 2
+    picture = sum(documents + _pieces(level, layout) for level in layout.levels)
     rows, columns = CellGrid(layout.size).shape
     levels = pyramid_levels(Size(rows, columns), (1.0, 1.0), (0.0, 0.0), layout.chunk, (layout.chunk,))
-    quality = group + sum(1 + _drawn(settings) * _pieces(level, layout) for level in levels)
-    phase = group + picture if settings.phase else 0
+    quality = documents + sum(documents + _drawn(settings) * _pieces(level, layout) for level in levels)
+    phase = documents + picture if settings.phase else 0
     count = len(info.associated)
-    # an associated image is a group with one level of its own; its extent is not known before it is read
-    associated = group + count * (group + 2) if count else 0
+    # an associated image is a group with one level, taken to be one chunk: its extent is not known before it is read
+    associated = documents + count * (2 * documents + 1) if count else 0
     said = (info.ome_xml is not None) + (info.icc_profile is not None)
-    return picture + group + quality + phase + associated + said + _SINGLE_FILES
+    return picture + documents + quality + phase + associated + said + _SINGLE_FILES
 
 
 def _pieces(level: LevelLayout, layout: StoreLayout) -> int:

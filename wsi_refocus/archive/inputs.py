@@ -58,8 +58,8 @@ def find_files(names: Sequence[str], exclude: Sequence[str] = ()) -> Found:
     """Find what is meant by files, patterns, folders and URLs.
 
     Folders are searched through, in the order of names; hidden ones, ledgers, outputs of this package, finished,
-    unfinished and exported, and the insides of slides that are folders are not. No folder is searched twice, whatever links lead
-    to it.
+    unfinished and exported, and the insides of slides that are folders are not. No folder is searched twice, whatever
+    links lead to it.
 
     Parameters
     ----------

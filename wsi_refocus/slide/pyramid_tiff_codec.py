@@ -67,7 +67,7 @@ class TileCodec:
             options = {"colorspace": "RGB", "outcolorspace": "YCBCR", "subsampling": "444"}
             return bytes(imagecodecs.jpeg8_encode(tile, level=self.quality, **options))
         differences = imagecodecs.delta_encode(tile, axis=_ALONG_ROWS)
-        return bytes(imagecodecs.zlib_encode(differences.tobytes(), level=_DEFLATE_LEVEL))
+        return bytes(imagecodecs.deflate_encode(differences.tobytes(), level=_DEFLATE_LEVEL, raw=False))
 
     def decoded(self, tile: Pixels) -> Pixels:
         """What is left of a tile after it was compressed."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from wsi_refocus.errors import OutputError, RefocusError
 from wsi_refocus.storage.failures import is_missing, reason
 from wsi_refocus.storage.filesystems import filesystem_of, is_http
+from wsi_refocus.storage.objects import remote_object
 from wsi_refocus.storage.retries import retried
 from wsi_refocus.storage.urls import public
 
@@ -20,6 +21,10 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE = 8
 """Files that are on their way at once."""
+_FIRST = "checksums.json"
+"""File that every output has, and that is sent before all others: by it an unfinished upload is known as one."""
+_SIGNS = (b'"wsi_refocus"', b'"hash_of_files"')
+"""What is in the root documents of an output, and in its checksums."""
 
 Result = TypeVar("Result")
 
@@ -41,16 +46,15 @@ class UploadProgress(Protocol):
 
 
 def exists(url: str) -> bool:
-    """Whether there is an object behind a URL; one request.
+    """Whether there is an object behind a URL; one request, and no listing.
 
     Raises
     ------
     OutputError
         If its server does not say.
     """
-    system, path = _writable(url)
     try:
-        _asked(url, lambda: system.info(path))
+        _asked(url, lambda: remote_object(url).part(0, 1))
     except FileNotFoundError:
         return False
     return True
@@ -65,15 +69,34 @@ def upload_file(file: Path, url: str) -> None:
         If the bucket does not take it.
     """
     system, path = _writable(url)
-    _asked(url, lambda: system.put_file(str(file), path))
+    _put(system, file, path, url)
+
+
+def require_free(url: str, root_documents: Sequence[str]) -> None:
+    """Refuse a place that holds anything but an output, as objects that belong to no output are removed there.
+
+    Parameters
+    ----------
+    url
+        Where an output is going to be uploaded.
+    root_documents
+        As of `upload_output`.
+
+    Raises
+    ------
+    OutputError
+        If the place is taken by something else, or the bucket cannot be asked.
+    """
+    system, root = _writable(url)
+    _require_ours(system, root, url, _listed(system, root, url), root_documents)
 
 
 def upload_output(folder: Path, url: str, *, root_documents: Sequence[str], progress: UploadProgress) -> None:
-    """Upload a finished output, its root documents last; what was there before is replaced.
+    """Upload a finished output, its root documents last; an output that was there before is replaced.
 
     One listing says what is there already: what an interrupted upload has brought is not sent again, an earlier
     output loses its root documents before anything else is touched, and objects that do not belong to the output
-    are removed.
+    are removed. Where anything but an output lies, nothing is touched.
 
     Parameters
     ----------
@@ -89,12 +112,13 @@ def upload_output(folder: Path, url: str, *, root_documents: Sequence[str], prog
     Raises
     ------
     OutputError
-        If the bucket does not take it; the same call goes on.
+        If the place is taken by something else, or the bucket does not take it; then the same call goes on.
     """
     system, root = _writable(url)
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     last = [name for name in root_documents if name in files]
     there = _listed(system, root, url)
+    _require_ours(system, root, url, there, root_documents)
     wanted = [name for name in files if name not in last and not _is_there(files[name], there.get(name))]
     gone = [name for name in root_documents if name in there]
     if gone and (wanted or any(not _is_there(files[name], there.get(name)) for name in last)):
@@ -104,13 +128,15 @@ def upload_output(folder: Path, url: str, *, root_documents: Sequence[str], prog
     _remove(system, root, url, stale)
 
     def send(name: str) -> None:
-        _asked(url, lambda: system.put_file(str(files[name]), f"{root}/{name}"))
+        _put(system, files[name], f"{root}/{name}", url)
         progress.advance(1)
 
     progress.start("upload", len(wanted) + len(last), "files")
     try:
+        for name in (name for name in wanted if name == _FIRST):
+            send(name)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for _ in pool.map(send, wanted):
+            for _ in pool.map(send, (name for name in wanted if name != _FIRST)):
                 pass
         found = _listed(system, root, url)
         short = [name for name in files if name not in last and _size(found.get(name)) != files[name].stat().st_size]
@@ -156,6 +182,28 @@ def _listed(system: Any, root: str, url: str) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     return {path[len(root) + 1 :]: info for path, info in found.items() if path.startswith(f"{root}/")}
+
+
+def _require_ours(
+    system: Any, root: str, url: str, there: dict[str, dict[str, Any]], root_documents: Sequence[str]
+) -> None:
+    """Refuse a place with objects among which there is no document of an output, finished or not."""
+    documents = [name for name in (*root_documents, _FIRST) if name in there]
+    contents = (_asked(url, lambda name=name: system.cat_file(f"{root}/{name}")) for name in documents)  # type: ignore[misc]
+    if there and not any(sign in content for content in contents for sign in _SIGNS):
+        raise OutputError(
+            f"{public(url)}: exists and was not written by wsi-refocus; choose another output with -o, as "
+            "s3://bucket/NAME.ome.zarr"
+        )
+
+
+def _put(system: Any, file: Path, path: str, url: str) -> None:
+    try:
+        _asked(url, lambda: system.put_file(str(file), path))
+    except FileNotFoundError as error:
+        raise OutputError(
+            f"{public(url)}: cannot be written (there is no such bucket); check its name, or make it first"
+        ) from error
 
 
 def _size(info: dict[str, Any] | None) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wsi_refocus.archive.overview import places
 from wsi_refocus.archive.overview.rows import Row
-from wsi_refocus.archive.overview.table import WORDS
+from wsi_refocus.archive.overview.table import WORDS, reason_of
 from wsi_refocus.archive.overview.thumbnails import thumbnail
 from wsi_refocus.report.images import Picture
 
@@ -43,6 +43,8 @@ class Card:
         Its one or two files.
     state : str
         State in plain words.
+    reason : str
+        Why it is not done, if a try ended so.
     row : dict
         Its row of the archive's table.
     remarks : tuple of str
@@ -59,6 +61,7 @@ class Card:
     name: str
     files: tuple[str, ...]
     state: str
+    reason: str
     row: Row
     remarks: tuple[str, ...]
     links: tuple[Link, ...]
@@ -87,6 +90,7 @@ def make_card(number: int, row: Row, pictures: Path | None, folder: Path) -> Car
         name,
         tuple(places.shown(each) for each in (row["slide"], row["second"]) if each),
         WORDS.get(row["state"], row["state"]),
+        reason_of(row) if row["state"] == "failed" or row["error"] else "",
         row,
         tuple(row["unusual"].split("; ")) if row["unusual"] else (),
         _links(row, folder) if row["state"] == "done" else (),

@@ -75,6 +75,7 @@ def write_overview(ledger: Ledger, folder: Path, refused: Sequence[Refused] = ()
 def _page(table: pd.DataFrame, pictures: dict[str, Path], folder: Path, refused: Sequence[Refused]) -> str:
     slides = table[table["state"] != NOT_USED]
     rows: list[Row] = slides.astype(object).where(slides.notna(), None).to_dict("records")
+    rows.sort(key=lambda row: (row["state"] == "done", not row["unusual"]))  # those to look at first
     with_pictures = pictured(rows)
     cards = [
         make_card(number, row, pictures[row["key"]] if row["key"] in with_pictures else None, folder)

@@ -10,7 +10,7 @@ import pandas as pd
 from wsi_refocus.archive.entry import Refused
 from wsi_refocus.archive.ledger import SlideRecord
 from wsi_refocus.archive.overview.places import printable, shown
-from wsi_refocus.archive.overview.rows import COLUMNS, STATES, UNKNOWN, row_of
+from wsi_refocus.archive.overview.rows import COLUMNS, STATES, UNKNOWN, Row, row_of
 from wsi_refocus.archive.overview.unusual import remarks
 from wsi_refocus.report.wording import count
 
@@ -72,14 +72,19 @@ def summary_text(records: Iterable[SlideRecord], refused: Sequence[Refused] = ()
     ]
     lines = [f"{count(len(rows), 'slide')}{': ' if ended else ''}{', '.join(ended)}."]
     failed = [
-        f"{row['slide']} ({count(row['tries'], 'try', 'tries')}): "
-        f"{row['error'].removeprefix(row['slide'] + ': ') or 'no reason was recorded'}"
+        f"{row['slide']} ({count(row['tries'], 'try', 'tries')}): {reason_of(row)}"
         for row in rows
         if row["state"] == "failed"
     ]
     lines += _listed("Failed", failed)
     lines += _listed("Not used", [f"{_files(each.names)}: {each.reason}" for each in refused])
     return "\n".join(map(printable, lines))
+
+
+def reason_of(row: Row) -> str:
+    """Why the last try failed, without the slide's name in front."""
+    reason: str = row["error"].removeprefix(f"{row['slide']}: ")
+    return reason or "no reason was recorded"
 
 
 def _listed(heading: str, items: Sequence[str]) -> list[str]:
