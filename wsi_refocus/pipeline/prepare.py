@@ -11,11 +11,12 @@ from wsi_refocus import __version__
 from wsi_refocus.config import RunSettings
 from wsi_refocus.errors import SlideError, UsageError
 from wsi_refocus.geometry import Region
-from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, is_trained, make_method, resolve_device, weights_of
+from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, is_trained, make_method, weights_of
 from wsi_refocus.ngff.layout import StoreLayout
 from wsi_refocus.optics.profile import profile_sha256
 from wsi_refocus.pairing.planes import DEFAULT_DEFOCUS_OFFSET_UM, PlanePair, choose_pair
 from wsi_refocus.pipeline.measure import KEEPING_METHODS
+from wsi_refocus.pipeline.place import place_of
 from wsi_refocus.pipeline.record import View, run_identity
 from wsi_refocus.slide.open import SlideSpec, require_mpp
 from wsi_refocus.slide.same_tissue import require_same_tissue
@@ -135,7 +136,7 @@ def prepare(view: View, source: SlideSource, settings: RunSettings) -> Job:
         If the weights cannot be used.
     """
     mpp = require_mpp(source.info)
-    device = resolve_device(settings.device, settings.method)
+    device = place_of(settings).device
     tissue, pair = look(source, settings)
     shots = ShotGeometry(pair.defocus_offset_um or DEFAULT_DEFOCUS_OFFSET_UM, (mpp[0] + mpp[1]) / 2)
     spec = MethodSpec(settings.method, settings.checkpoint, device, shots, absolute(settings.profile))

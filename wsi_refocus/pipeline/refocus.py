@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from wsi_refocus.config import RunSettings, make_settings
-from wsi_refocus.errors import CheckpointError, FailedShardsError, OutputError, OutputExistsError
-from wsi_refocus.methods import MethodSpec, device_count, resolve_device
+from wsi_refocus.errors import CheckpointError, FailedShardsError, OutputError
+from wsi_refocus.methods import MethodSpec
 from wsi_refocus.ngff.layout import ShardIndex
-from wsi_refocus.ngff.metadata import PHASE_GROUP, LAST_DOCUMENTS, is_finished
+from wsi_refocus.ngff.metadata import PHASE_GROUP
 from wsi_refocus.ngff.store import create_store
-from wsi_refocus.pipeline.cluster import Workforce, open_engine
+from wsi_refocus.pipeline.cluster import open_engine
 from wsi_refocus.pipeline.engine import Engine, Outcome
 from wsi_refocus.pipeline.finish import PREVIEW, finish
-from wsi_refocus.pipeline.journal import FOLDER, Journal
+from wsi_refocus.pipeline.journal import Journal
 from wsi_refocus.pipeline.memory import PeakMemory
+from wsi_refocus.pipeline.output_folder import check_output, claimed, make_way
+from wsi_refocus.pipeline.place import place_of
 from wsi_refocus.pipeline.prepare import Job, absolute, default_output, prepare, view_of
 from wsi_refocus.pipeline.progress import Progress, Silence
 from wsi_refocus.pipeline.record import RunRecord
@@ -122,8 +123,8 @@ def refocus_with(
     with contextlib.ExitStack() as stack:
         stack.callback(release)
         source = stack.enter_context(view.open())
-        _check_output(folder, settings.overwrite)
-        stack.enter_context(_claimed(folder))
+        check_output(folder, settings.overwrite)
+        stack.enter_context(claimed(folder))
         if engine is not None:
             job, runner = prepare(view, source, settings), engine
         else:
@@ -131,7 +132,7 @@ def refocus_with(
                 starting = beside.submit(start_engine, stack, settings)
                 job = prepare(view, source, settings)
                 runner = starting.result()
-        _make_way(folder, job, settings.overwrite)
+        make_way(folder, job, settings.overwrite)
         record = _begin_or_resume(folder, job, settings, runner, progress)
         pixels = _make_shards(folder, record, settings.retries, runner, progress, memory)
         _mend_seams(folder, record, settings.retries, runner, progress)
@@ -156,34 +157,6 @@ def refocus_with(
     )
 
 
-def _check_output(folder: Path, overwrite: bool) -> None:
-    """Refuse an output that holds somebody's data."""
-    if not folder.exists() and not folder.is_symlink():
-        return
-    if not folder.is_dir():
-        raise OutputError(f"{folder}: is a file, not a folder; choose another output with -o")
-    ours = (folder / FOLDER).is_dir() or is_finished(folder)
-    if any(folder.iterdir()) and not ours:
-        raise OutputError(f"{folder}: exists and was not written by wsi-refocus; choose another output with -o")
-    if is_finished(folder) and not overwrite:
-        raise OutputExistsError(
-            f"{folder}: exists already; replace it with --overwrite or choose another output with -o"
-        )
-
-
-@contextlib.contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
-    """Have the output for this run alone; an output in which nothing was begun is taken away again."""
-    journal = Journal(folder)
-    existed = folder.exists()
-    with journal.locked():
-        try:
-            yield
-        finally:
-            if not existed and not journal.exists and not is_finished(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
 def start_engine(stack: contextlib.ExitStack, settings: RunSettings) -> Engine:
     """Start the workers that settings ask for, and let them load the method.
 
@@ -194,37 +167,11 @@ def start_engine(stack: contextlib.ExitStack, settings: RunSettings) -> Engine:
     settings
         Settings of the run.
     """
-    device = resolve_device(settings.device, settings.method)
-    gpus = device_count() if device.startswith("cuda") else 0
-    workforce = Workforce.choose(settings.workers, settings.threads, gpus)
-    engine = stack.enter_context(open_engine(workforce, settings.scheduler))
-    spec = MethodSpec(settings.method, settings.checkpoint, device, profile=absolute(settings.profile))
+    place = place_of(settings)
+    engine = stack.enter_context(open_engine(place.workforce, place.elsewhere, task_seconds=settings.shard_timeout))
+    spec = MethodSpec(settings.method, settings.checkpoint, place.device, profile=absolute(settings.profile))
     engine.warm_up(warm_up, spec, engine.threads)
     return engine
-
-
-def _make_way(folder: Path, job: Job, overwrite: bool) -> None:
-    """Remove what is to be overwritten; refuse the unfinished output of another run."""
-    journal = Journal(folder)
-    if overwrite:
-        _clear(folder)
-    elif journal.exists and journal.record()["identity"] != job.identity:
-        raise OutputExistsError(
-            f"{folder}: holds an unfinished run with other options or another input; "
-            "start anew with --overwrite or choose another output with -o"
-        )
-
-
-def _clear(folder: Path) -> None:
-    """Remove an earlier output, its root documents first, so that it does not look finished half-way."""
-    for name in reversed(LAST_DOCUMENTS):
-        (folder / name).unlink(missing_ok=True)
-    (folder / FOLDER / "run.json").unlink(missing_ok=True)
-    for entry in folder.iterdir():
-        if entry.name != FOLDER:
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    for name in ("shards", "rims"):
-        shutil.rmtree(folder / FOLDER / name, ignore_errors=True)
 
 
 def _begin_or_resume(folder: Path, job: Job, settings: RunSettings, runner: Engine, progress: Progress) -> RunRecord:
