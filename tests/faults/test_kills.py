@@ -112,9 +112,9 @@ def _kill_scheduler(undisturbed: Undisturbed, output: Path, share: float) -> Non
         scheduler.send_signal(signal.SIGKILL)
         ended = wait(process, 120)
     if ended.code != 0:
-        assert ended.code == 3, ended.said
         assert "Traceback" not in ended.said
-        assert "same command" in ended.said
+        early = ended.code == 2 and "does not answer" in ended.said  # it died before the client had reached it
+        assert early or (ended.code == 3 and "same command" in ended.said), ended.said
     with _cluster(output.parent / "dask") as (address, _):
         _assert_whole(output, undisturbed, "--scheduler", address)
 

@@ -88,7 +88,7 @@ MEASURES = (
     ),
     Measure(
         "seconds_a_tile", f"time for a tile with tissue, where there are {FEWEST_TILES} or more", 1.2,
-        "slower than usual", "", "s a tile with tissue", 2, by_factor=True,
+        "slower than usual", "", "s/tile", 2, by_factor=True,
     ),
 )  # fmt: skip
 """What slides are compared by."""
