@@ -14,7 +14,10 @@ Pair = tuple[int, int]
 
 
 OF_THE_WORK = frozenset(
-    ["workers", "threads", "scheduler", "tls_ca_file", "tls_cert", "tls_key", "cluster", "cluster_config", "adapt", "shard_timeout", "retries", "overwrite"]
+    {
+        *("workers", "threads", "scheduler", "tls_ca_file", "tls_cert", "tls_key"),
+        *("cluster", "cluster_config", "adapt", "shard_timeout", "retries", "overwrite"),
+    }
 )
 """Settings that say how the work is done; what is written does not depend on them."""
 

@@ -70,9 +70,8 @@ def test_failures_and_files_not_used_come_first_with_their_reason(ledger: Ledger
     page = page_of(ledger, REFUSED)
     failed = page.one("tr", **{"class": "failed"})
     assert failed.text.split() == ["broken.svs", "is", "<no>", "slide", "that", "can", "be", "read", "3"]
-    assert page.one("tr", **{"class": "refused"}).text.split()[:4] == ["a_z0.svs", "a_z1.svs", "a_z2.svs", "are"] or (
-        "are 3 planes of one <slide>; name two in a manifest" in page.text
-    )
+    refused = " ".join(page.one("tr", **{"class": "refused"}).text.split())
+    assert refused.endswith("are 3 planes of one <slide>; name two in a manifest") and "a_z1.svs" in refused
     order = [each.attributes["id"] for each in page.all("section")]
     assert order == ["short", "failed", "not-used", "unusual", "slides"]
 

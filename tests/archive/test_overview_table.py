@@ -1,6 +1,5 @@
 """The table of an archive, what is unusual in it, and the lines for a terminal."""
 
-import json
 import math
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def test_one_row_a_slide_with_all_numbers(tmp_path: Path) -> None:
     assert row["doubtful_share"] == pytest.approx(4 / 60)
     assert (row["gain_bound_median_db"], row["psnr_bound_p10_db"], row["shift_px"]) == (0.6, 27.0, 3.0)
     assert (row["height_px"], row["width_px"], row["mpp_x"]) == (5120, 6144, 0.25)
-    assert json.loads(row["checkpoint"]) if False else row["checkpoint"] == "c0ffee"
+    assert row["checkpoint"] == "c0ffee" and pd.isna(row["exports"])
     broken = table.loc[str(tmp_path / "broken.svs")]
     assert (broken["error"], broken["error_kind"], broken["tries"]) == ("cannot be read", "SlideError", 3)
     assert math.isnan(broken["tiles"])
@@ -54,10 +53,9 @@ def test_one_row_a_slide_with_all_numbers(tmp_path: Path) -> None:
 def test_what_is_unlike_the_others_is_said_in_words(tmp_path: Path, unlike: dict[str, float], words: str) -> None:
     ledger = Ledger(tmp_path / "book")
     for number in range(6):
-        finish(ledger, entry_of(tmp_path, f"usual-{number}"), gain=0.6 + 0.02 * (number % 2))
+        finish(ledger, entry_of(tmp_path, f"usual-{number}"), gain=0.6 + 0.002 * (number % 2))
     finish(ledger, entry_of(tmp_path, "odd"), **unlike)  # type: ignore[arg-type]
-    assert words.split(":")[0] in remarks_of(ledger, tmp_path, "odd")
-    assert remarks_of(ledger, tmp_path, "odd").split(" (")[0] == words.split(" (")[0]
+    assert remarks_of(ledger, tmp_path, "odd") == words
     assert all(not remarks_of(ledger, tmp_path, f"usual-{number}") for number in range(6))
 
 
@@ -110,5 +108,5 @@ def test_names_cannot_steer_the_terminal(tmp_path: Path) -> None:
     fail(ledger, entry_of(tmp_path, "a\x1b[2J\nb"), "\x07 bell")
     text = summary_text(ledger.records(), [Refused(("\x9b31m\udcff.svs",), "is no name")])
     assert text.replace("\n", "").isprintable()
-    assert text.count("\n") == 3
+    assert len(text.splitlines()) == 5
     assert "a\\x1b[2J\\nb.svs" in text

@@ -48,7 +48,6 @@ def test_a_large_slide_takes_little_memory(tmp_path: Path, edge: int) -> None:
         [sys.executable, "-c", EXPORT, folder, file], capture_output=True, text=True, check=False, timeout=240
     )
     assert ended.returncode == 0, ended.stderr
-    print(ended.stdout)
     assert float(ended.stdout) < BOUND_MB
     with openslide.OpenSlide(file) as slide:
         assert slide.level_dimensions[0] == (edge, edge)

@@ -43,7 +43,8 @@ def _kill_worker(undisturbed: Undisturbed, output: Path, share: float) -> None:
             with_work = max(victims, key=lambda each: each.cpu_times().user)
             with_work.send_signal(signal.SIGKILL)
         ended = wait(process, 120)
-    assert ended.code == 0, ended.said
+    early = ended.code == 3 and "no local cluster could be started" in ended.said  # it died while it was started
+    assert early or ended.code == 0, ended.said
     assert "Traceback" not in ended.said
     _assert_whole(output, undisturbed, *LOCAL)
 

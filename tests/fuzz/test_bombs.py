@@ -20,10 +20,10 @@ from tests.support.ome import describe_ome
 from tests.support.ome_zarr import write_ome_zarr
 from tests.support.single_plane import write_svs, write_tiff
 from tests.support.two_shot import tissue, write_ome_tiff
+from wsi_refocus import limits
 from wsi_refocus.errors import CheckpointError, SlideError, UsageError
 from wsi_refocus.network.checkpoint import read_checkpoint_info
 from wsi_refocus.network.zoo import default_checkpoint
-from wsi_refocus import limits
 from wsi_refocus.slide.declared_size import Declared, declared_size
 from wsi_refocus.slide.multiscales import parse_multiscales
 from wsi_refocus.slide.ome_xml import parse_ome_xml

@@ -98,7 +98,7 @@ def estimate_bytes(
         If the cells cannot be read.
     """
     grid = CellGrid(layout.size)
-    total = _SINGLE_FILES_BYTES + _PICTURE_BYTES * min(len(with_tissue), _PICTURES)
+    total: float = _SINGLE_FILES_BYTES + _PICTURE_BYTES * min(len(with_tissue), _PICTURES)
     for cells in (with_tissue, without):
         sample = [grid.region(cells[i]) for i in _spread(len(cells))]
         weighed = sum(_stored_bytes(source.read_region(plane, 0, region), layout) for region in sample)

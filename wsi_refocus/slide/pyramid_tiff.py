@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
@@ -130,7 +130,7 @@ def _tiles(
     size: Size,
     codec: TileCodec,
     written: Callable[[int], object],
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """Compressed tiles of a level, row by row; so many blocks of them are made ahead and no more."""
     pending: deque[Future[list[bytes]]] = deque()
     places = product(range(0, size.height, TILE), range(0, size.width, _BLOCK * TILE))

@@ -64,8 +64,10 @@ class TileCodec:
             RGB of shape (height, width, 3).
         """
         if self.compression == "jpeg":
-            options = {"colorspace": "RGB", "outcolorspace": "YCBCR", "subsampling": "444"}
-            return bytes(imagecodecs.jpeg8_encode(tile, level=self.quality, **options))
+            encoded = imagecodecs.jpeg8_encode(
+                tile, level=self.quality, colorspace="RGB", outcolorspace="YCBCR", subsampling="444"
+            )
+            return bytes(encoded)
         differences = imagecodecs.delta_encode(tile, axis=_ALONG_ROWS)
         return bytes(imagecodecs.deflate_encode(differences.tobytes(), level=_DEFLATE_LEVEL, raw=False))
 

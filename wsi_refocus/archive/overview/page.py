@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -74,7 +74,7 @@ def write_overview(ledger: Ledger, folder: Path, refused: Sequence[Refused] = ()
 
 def _page(table: pd.DataFrame, pictures: dict[str, Path], folder: Path, refused: Sequence[Refused]) -> str:
     slides = table[table["state"] != NOT_USED]
-    rows: list[Row] = slides.astype(object).where(slides.notna(), None).to_dict("records")
+    rows = cast(list[Row], slides.astype(object).where(slides.notna(), None).to_dict("records"))
     rows.sort(key=lambda row: (row["state"] == "done", not row["unusual"]))  # those to look at first
     with_pictures = pictured(rows)
     cards = [

@@ -108,7 +108,7 @@ def remarks(table: pd.DataFrame) -> list[list[str]]:
         For every row its remarks; none for most.
     """
     done = table["state"] == "done"
-    tissue = sum((table[name].astype(float).fillna(0) for name in ("refocused", "kept", "flagged")), start=0.0)
+    tissue = table[["refocused", "kept", "flagged"]].astype(float).fillna(0).sum(axis=1)
     pace = (table["seconds"] / tissue).where(tissue >= FEWEST_TILES)
     said: list[list[str]] = [[] for _ in range(len(table))]
     for measure in MEASURES:

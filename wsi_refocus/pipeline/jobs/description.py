@@ -223,9 +223,9 @@ def _as(kind: str, name: str, value: Any) -> Any:
         if isinstance(value, list) and all(isinstance(line, str) for line in value):
             return tuple(value)
         raise UsageError(f'{name} = {value!r}: a list of texts is needed, as ["…"]')
-    expected = {"int": int, "bool": bool}.get(kind, str)
+    expected: type = {"int": int, "bool": bool}.get(kind, str)
     if type(value) is not expected:
         raise UsageError(f"{name} = {value!r}: {'a text' if expected is str else expected.__name__} is needed")
-    if expected is str and "\n" in value:
+    if isinstance(value, str) and "\n" in value:
         raise UsageError(f"{name}: a single line is needed")
     return value
