@@ -1,6 +1,7 @@
 """The scripts that jobs are submitted as. SLURM is tried for real, too (tests/cluster/slurm); the others only here."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,20 @@ def test_a_batch_system_that_is_not_here_is_named(tmp_path: Path, monkeypatch: p
         open_engine(Workforce(0, 1), _jobs("lsf", tmp_path)),
     ):
         pass
+
+
+def test_the_signals_stay_with_this_program() -> None:
+    program = """
+import signal, threading
+before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+from wsi_refocus.pipeline.jobs.opening import _imported
+thread = threading.Thread(target=_imported)
+thread.start()
+thread.join()
+import dask_jobqueue.runner
+assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+"""
+    ended = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

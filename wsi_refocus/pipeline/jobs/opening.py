@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,28 @@ logger = logging.getLogger(__name__)
 
 DEATHS = 10
 """Deaths of workers that a task outlives: batch systems preempt jobs, and that is not the task's fault."""
+
+
+def _imported() -> Any:
+    """Import dask-jobqueue without the handlers of signals that it sets: they are this program's.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    set_handler = signal.signal
+    signal.signal = lambda number, handler: signal.getsignal(number)  # type: ignore[assignment]
+    try:
+        import dask_jobqueue
+        from dask_jobqueue.core import JobQueueCluster  # noqa: F401 - the whole of it can be imported
+    except ImportError:
+        raise MissingExtraError(
+            "--cluster needs dask-jobqueue and cryptography: pip install 'wsi-refocus[cluster]'"
+        ) from None
+    finally:
+        signal.signal = set_handler
+    return dask_jobqueue
 
 
 @contextlib.contextmanager
@@ -47,13 +70,7 @@ def job_cluster(jobs: Jobs) -> Iterator[tuple[Any, Supply]]:
     OutputError
         If the folder of the logs cannot be written.
     """
-    try:
-        import dask_jobqueue
-        from dask_jobqueue.core import JobQueueCluster  # noqa: F401 - the whole of it can be imported
-    except ImportError:
-        raise MissingExtraError(
-            "--cluster needs dask-jobqueue and cryptography: pip install 'wsi-refocus[cluster]'"
-        ) from None
+    dask_jobqueue = _imported()
     import dask
 
     from wsi_refocus.pipeline.jobs.keeper import IDLE_LOOKS, LOOK_SECONDS, JobNotes, Keeper
