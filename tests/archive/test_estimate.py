@@ -1,6 +1,7 @@
 """The plan of a batch, against what runs then do."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from wsi_refocus.config import RunSettings, make_settings
 from wsi_refocus.report.page import write_report
 
 SAMPLE = "sample_slides/cmu-1-two-shot.ome.tiff"
-QUICK = {"method": "mean", "workers": 0, "threads": 2}
+QUICK: dict[str, Any] = {"method": "mean", "workers": 0, "threads": 2}
 
 
 def settings_of(entry: Entry) -> RunSettings:
@@ -33,7 +34,7 @@ def measured(folder: Path) -> tuple[int, float]:
         {"region": (0, 512, 512, 600), "phase": True, "reference": "sample_slides/cmu-1-truth.ome.tiff"},
     ],
 )
-def test_files_are_exact_and_bytes_near(options: dict[str, object], tmp_path: Path) -> None:
+def test_files_are_exact_and_bytes_near(options: dict[str, Any], tmp_path: Path) -> None:
     output = tmp_path / "out.ome.zarr"
     (plan,), refused = estimate([Entry(SAMPLE, None, str(output), options)], settings_of)
     assert not refused

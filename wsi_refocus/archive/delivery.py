@@ -8,7 +8,9 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -185,10 +187,16 @@ def _copied(
     return dict(zip(files, copies, strict=True))
 
 
+@lru_cache(maxsize=1)
+def _report_thread() -> ThreadPoolExecutor:
+    """The one thread that draws: Matplotlib keeps its fonts open for every thread anew."""
+    return ThreadPoolExecutor(1, "report")
+
+
 def _report(folder: Path) -> str | None:
     """Page for people; that it cannot be made must not spoil a finished slide."""
     try:
-        return str(write_report(folder))
+        return str(_report_thread().submit(write_report, folder).result())
     except RefocusError as error:
         logger.warning("the slide is finished, but its report could not be made: %s", error)
         return None

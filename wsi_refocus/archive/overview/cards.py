@@ -90,7 +90,7 @@ def make_card(number: int, row: Row, pictures: Path | None, folder: Path) -> Car
         name,
         tuple(places.shown(each) for each in (row["slide"], row["second"]) if each),
         WORDS.get(row["state"]) or row["state"],
-        (reason_of(row) or "") if row["state"] == "failed" or row["error"] else "",
+        reason_of(row) if row["state"] == "failed" or row["error"] else "",
         row,
         tuple(row["unusual"].split("; ")) if row["unusual"] else (),
         _links(row, folder) if row["state"] == "done" else (),

@@ -76,12 +76,14 @@ def verdict(table: pd.DataFrame) -> str:
     if not all_slides:
         return "There are no slides."
     rest = [
-        f"{found[state]:,} {'is' if found[state] == 1 else 'are'} {WORDS.get(state, state)}"
-        if state not in ("failed",)
-        else f"{found[state]:,} failed"
+        f"{found[state]:,} {_verb(state, found[state])}{WORDS.get(state, state)}"
         for state in (*STATES[:-1], UNKNOWN)
         if state in found
     ]
     if not rest:
         return "The slide is done." if all_slides == 1 else f"All {all_slides:,} slides are done."
     return f"Of {count(all_slides, 'slide')}, {done:,} {'is' if done == 1 else 'are'} done; {', '.join(rest)}."
+
+
+def _verb(state: str, slides: int) -> str:
+    return "" if state == "failed" else "is " if slides == 1 else "are "
