@@ -68,12 +68,12 @@ def command(
     stopped, and several of them, on one machine or many, share the work. Exit code 4 if any slide could not be done.
     """
     from rich.console import Console
-    from wsi_refocus.archive.overview.page import write_overview
-    from wsi_refocus.archive.overview.table import summary_text
 
     from wsi_refocus.archive.batch import BatchOptions, default_ledger, refocus_archive
     from wsi_refocus.archive.collect import collect
     from wsi_refocus.archive.ledger import Ledger
+    from wsi_refocus.archive.overview.page import write_overview
+    from wsi_refocus.archive.overview.table import summary_text
     from wsi_refocus.archive.sizes import part_of
     from wsi_refocus.config import make_settings
     from wsi_refocus.errors import FailedSlidesError

@@ -52,7 +52,7 @@ def write_dicom(
         header.TotalPixelMatrixOriginSequence = Sequence([place])
     padded = np.pad(pixels, ((0, -height % _TILE), (0, -width % _TILE), (0, 0)), mode="edge")
     tiles = [
-        imagecodecs.jpeg8_encode(np.ascontiguousarray(padded[y : y + _TILE, x : x + _TILE]), level=90)
+        bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(padded[y : y + _TILE, x : x + _TILE]), level=90))
         for y in range(0, height, _TILE)
         for x in range(0, width, _TILE)
     ]

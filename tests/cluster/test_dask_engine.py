@@ -64,6 +64,7 @@ def test_a_task_that_hangs_is_done_by_a_new_worker(impatient: DaskEngine, tmp_pa
     assert time.monotonic() - began > 2
 
 
+@pytest.mark.faults
 def test_a_task_that_hangs_again_and_again_is_named(impatient: DaskEngine) -> None:
     outcomes = {outcome.item: outcome for outcome in impatient.run(slow_square, [0], (30.0,), 0)}
     assert isinstance(outcomes[0].error, HungTaskError)
@@ -78,6 +79,7 @@ def test_a_task_that_kills_its_worker_does_not_take_the_others_along(impatient: 
     assert {item: outcome.result for item, outcome in outcomes.items() if item != 1} == {0: 0, 2: 4, 3: 9}
 
 
+@pytest.mark.faults
 def test_workers_come_when_there_is_work() -> None:
     with open_engine(Workforce(1, 1, adapt=(0, 2))) as engine:
         assert (engine.slots, engine.threads) == (1, 1)

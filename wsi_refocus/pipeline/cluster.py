@@ -143,6 +143,7 @@ def _local_cluster(workforce: Workforce) -> Any:
                 threads_per_worker=workforce.threads,
                 processes=True,
                 dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # of what else it serves over HTTP
                 memory_limit=None,
                 resources={"GPU": workforce.threads} if workforce.gpus else None,
                 silence_logs=logging.CRITICAL,  # what fails in a shard is told by the run, in one line

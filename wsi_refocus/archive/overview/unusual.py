@@ -65,8 +65,9 @@ class Measure:
     def least(self) -> str:
         """Difference that is needed at the least, for people."""
         if self.by_factor:
-            return f"{number(self.smallest**LIMIT, 1)}-fold"
-        return self.written(LIMIT * self.smallest).lstrip("+")
+            return f"{number(self.smallest**LIMIT, 1)} times the median or more"
+        least = self.written(LIMIT * self.smallest).lstrip("+").replace("%", "percentage points")
+        return f"by {least} or more, up or down"
 
 
 MEASURES = (
