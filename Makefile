@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SAMPLE := sample_slides/cmu-1-two-shot.ome.tiff
 RESULT := build/cmu-1.refocused.ome.zarr
 
-MOST := '.[view,remote,cluster,dev]'
+MOST := '.[view,remote,cluster,dicom,dev]'
 
 .PHONY: help run test check format test-viewers test-faults fuzz bench lock samples clean
 

@@ -129,7 +129,7 @@ def test_what_is_there_is_not_sent_again_and_never_asked_for_one_by_one(s3: S3Se
     asked = list(s3.asked)
     assert [each for each in asked if each.method == "HEAD"] == []
     assert sum(each.lists for each in asked) <= 4
-    assert {each for each in sent(s3)} <= {name, *LAST_DOCUMENTS}
+    assert set(sent(s3)) <= {name, *LAST_DOCUMENTS}
     assert held(s3, url) == contents(output)
 
 
