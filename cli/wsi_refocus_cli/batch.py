@@ -93,13 +93,14 @@ def command(
     book = Ledger(Path(ledger) if ledger is not None else default_ledger(found.entries, output))
     with ArchiveConsole(console, quiet) as display:
         records = refocus_archive(entries, BatchOptions(settings, delivery, retries, in_flight, lease), book, display)
+    if not quiet and not as_json:
+        click.echo(summary_text(records, found.refused))
     page = write_overview(book, book.folder.parent if ledger is None else book.folder, refused=found.refused)
     failed = [record for record in records if record.state != "done"]
     if as_json:
         counts = {"done": len(records) - len(failed), "failed": len(failed), "refused": len(found.refused)}
         click.echo(json.dumps(counts | {"overview": str(page), "ledger": str(book.folder)}))
     elif not quiet:
-        click.echo(summary_text(records, found.refused))
         click.echo(f"Overview: {page}")
     if failed or found.refused:
         raise FailedSlidesError(

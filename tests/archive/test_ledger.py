@@ -31,6 +31,13 @@ def test_a_slide_goes_from_waiting_to_done(tmp_path: Path) -> None:
     assert [each.number for each in again.tries] == [1, 2]
 
 
+def test_names_need_not_be_utf8(tmp_path: Path) -> None:
+    entry = Entry("scan-\udcff.svs", None, "out", {}, "named")
+    ledger = Ledger(tmp_path)
+    ledger.add([entry])
+    assert ledger.record(entry.key).entry["slide"] == entry.slide
+
+
 def test_one_of_two_gets_a_try(tmp_path: Path) -> None:
     ledger, other = Ledger(tmp_path), Ledger(tmp_path)
     ledger.add([ENTRY])

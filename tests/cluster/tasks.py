@@ -44,3 +44,9 @@ def die_on_one(item: int) -> int:
 def process_of(item: int) -> int:
     """Say who did it."""
     return os.getpid()
+
+
+def visible_gpus(item: int) -> str | None:
+    """Say which GPUs the process may use."""
+    time.sleep(0.1)
+    return os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -127,6 +127,8 @@ def deliver(
     folder = staging_folder(wanted, delivery.scratch) if is_remote(wanted) else Path(wanted)
     if is_remote(wanted) and not settings.overwrite and is_delivered(wanted, delivery):
         return _found_in_bucket(wanted, slide, second, settings, accept_finished)
+    if is_remote(wanted) and not delivery.export_only:
+        _require_free(wanted)
     is_there = not settings.overwrite and is_made(folder, slide, second, settings)
     exported = None if delivery.export is None else _export_place(wanted)
     if exported is not None and not settings.overwrite and not is_there and _exists(exported):
@@ -162,7 +164,8 @@ def is_delivered(output: str, delivery: Delivery) -> bool:
     if delivery.export is not None and not _exists(_export_place(output)):
         return False
     if delivery.export_only:
-        return True
+        table = f"{_export_place(output).removesuffix('.ome.tiff')}.quality.parquet"
+        return _exists(table) and (is_remote(output) or not Path(output).exists())
     if not is_remote(output):
         return is_finished(output)
     return any(_exists(inside(output, name)) for name in ("zarr.json", ".zattrs"))
@@ -200,6 +203,13 @@ def _report(folder: Path) -> str | None:
     except RefocusError as error:
         logger.warning("the slide is finished, but its report could not be made: %s", error)
         return None
+
+
+def _require_free(url: str) -> None:
+    """Refuse a place that holds somebody else's objects, before hours of work are done for it."""
+    from wsi_refocus.storage.upload import require_free
+
+    require_free(url, LAST_DOCUMENTS)
 
 
 def _found_in_bucket(

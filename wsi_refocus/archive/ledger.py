@@ -213,7 +213,7 @@ class Ledger:
 
 
 def _encoded(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(plain(content), indent=1, ensure_ascii=False) + "\n").encode("utf-8")
+    return (json.dumps(plain(content), indent=1) + "\n").encode("ascii")  # names need not be UTF-8
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from wsi_refocus.storage.failures import is_missing, reason
 from wsi_refocus.storage.filesystems import filesystem_of, is_http
 from wsi_refocus.storage.objects import remote_object
 from wsi_refocus.storage.retries import retried
-from wsi_refocus.storage.urls import public
+from wsi_refocus.storage.urls import join, public
 
 logger = logging.getLogger(__name__)
 
@@ -189,7 +189,7 @@ def _require_ours(
 ) -> None:
     """Refuse a place with objects among which there is no document of an output, finished or not."""
     documents = [name for name in (*root_documents, _FIRST) if name in there]
-    contents = (_asked(url, lambda name=name: system.cat_file(f"{root}/{name}")) for name in documents)  # type: ignore[misc]
+    contents = (_asked(url, remote_object(join(url, name)).whole).data for name in documents)
     if there and not any(sign in content for content in contents for sign in _SIGNS):
         raise OutputError(
             f"{public(url)}: exists and was not written by wsi-refocus; choose another output with -o, as "
