@@ -104,7 +104,14 @@ def test_a_result_that_is_there_is_refused_and_replaced_only_on_demand(
     assert order[2] == ("DELETE", "zarr.json")  # after the two puts of this test
 
 
-@pytest.mark.parametrize("how", ["503 Slow Down", "500 Internal Error", "cut"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "cut",
+        pytest.param("503 Slow Down", marks=pytest.mark.faults),
+        pytest.param("500 Internal Error", marks=pytest.mark.faults),
+    ],
+)
 def test_a_server_that_stumbles_costs_nothing(s3: S3Server, bucket: str, local: Path, tmp_path: Path, how: str) -> None:
     known: set[Asked] = set()
 
@@ -152,7 +159,7 @@ def killing(process: list[subprocess.Popen[bytes]], after: int) -> Callable[[Ask
     return fail
 
 
-@pytest.mark.parametrize("after", [1, 9, pytest.param(4, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("after", [9, *(pytest.param(n, marks=pytest.mark.faults) for n in (1, 4))])
 def test_an_upload_that_is_killed_never_looks_finished(
     s3: S3Server, bucket: str, local: Path, tmp_path: Path, after: int
 ) -> None:

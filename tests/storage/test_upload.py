@@ -211,7 +211,11 @@ def test_errors_that_stay_leave_nothing_that_looks_finished(
 
 @pytest.mark.parametrize(
     ("output", "replacing"),
-    [("0.5", False), ("0.4", True), *(pytest.param(*each, marks=pytest.mark.faults) for each in _LONG)],
+    [
+        ("0.5", False),
+        pytest.param("0.4", True, marks=pytest.mark.faults),
+        *(pytest.param(*each, marks=pytest.mark.faults) for each in _LONG),
+    ],
     indirect=["output"],
 )
 def test_an_upload_that_is_killed_never_looks_finished(
