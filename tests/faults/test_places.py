@@ -31,6 +31,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.faults
 def test_a_full_disk_is_told_and_costs_nothing(undisturbed: Undisturbed, small_disk: Path) -> None:
     output, ballast = small_disk / "out.ome.zarr", small_disk / "ballast"
     ballast.write_bytes(bytes(190 * 2**20))

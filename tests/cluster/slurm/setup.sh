@@ -60,7 +60,7 @@ MpiDefault=none
 KillWait=5
 NodeName=node1 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$(free_port) CPUs=4 RealMemory=4000 Gres=gpu:1 State=UNKNOWN
 NodeName=node2 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$(free_port) CPUs=4 RealMemory=4000 Gres=gpu:1 State=UNKNOWN
-PartitionName=slides Nodes=node1,node2 Default=YES MaxTime=01:00:00 State=UP
+PartitionName=slides Nodes=node1,node2 Default=YES MaxTime=INFINITE State=UP
 EOF
     export SLURM_CONF="$dir/slurm.conf"
     slurmctld

@@ -125,7 +125,7 @@ def test_jobs_follow_the_work(jobs: Jobs) -> None:
 def test_a_queue_that_is_not_there_is_named(jobs: Jobs) -> None:
     with open_engine(NONE, replace(jobs, queue="nowhere")) as engine, pytest.raises(ClusterLostError) as caught:
         list(engine.run(square, [1], (), 0))
-    assert "invalid partition" in str(caught.value)
+    assert "Invalid partition name" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from distributed.core import Status
 from distributed.deploy import Adaptive
 
 from wsi_refocus.errors import ClusterLostError
@@ -110,14 +111,13 @@ def telling(job_class: type[Any], notes: JobNotes) -> type[Any]:
             script: str = super().job_script()
             return f"{script.rstrip()}\necho $? > '{notes.mark(str(self.name))}'\n"
 
-        async def _submit_job(self, script_filename: str) -> str:
+        async def start(self) -> None:
             notes.submitted(str(self.name))
             try:
-                answer: str = await super()._submit_job(script_filename)
-            except (RuntimeError, OSError) as error:
+                await super().start()
+            except (RuntimeError, OSError, ValueError) as error:  # told in one line; the keeper tries again
                 notes.refused(str(self.name), error)
-                raise
-            return answer
+                self.status = Status.running
 
     return TellingJob
 
