@@ -75,6 +75,7 @@ def test_again_does_nothing_twice(slides: Path, done: tuple[Path, subprocess.Com
     assert len(record.tries) == 3
 
 
+@pytest.mark.faults
 def test_what_run_finished_is_recognised(slides: Path, tmp_path: Path) -> None:
     slide, output = slides / "case0.ome.tiff", tmp_path / "case0.refocused.ome.zarr"
     run = [sys.executable, "-m", "wsi_refocus_cli", "run", str(slide), "-o", str(output), "-q"]
@@ -110,6 +111,7 @@ def test_two_processes_share_an_archive(slides: Path, tmp_path: Path) -> None:
     assert all(len(record.tries) == 1 for record in records if record.state == "done")
 
 
+@pytest.mark.faults
 def test_a_job_array_does_each_slide_once(slides: Path, tmp_path: Path) -> None:
     for number in (1, 2):
         batch(slides, "-o", tmp_path, "--job-array", f"{number}/2", *QUICK)

@@ -18,7 +18,7 @@ from wsi_refocus.pipeline.journal import Journal
 
 SUMMARY_KEYS = {
     "output", "preview", "method", "checkpoint", "planes", "shift_px", "shape", "levels", "tiles", "seconds",
-    "megapixels_per_second", "peak_rss_mb", "report",
+    "megapixels_per_second", "peak_rss_mb", "report", "exports",
 }  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def test_a_full_disk_is_told_and_costs_nothing(undisturbed: Undisturbed, small_d
     assert arrays_of(output) == undisturbed.arrays
 
 
+@pytest.mark.faults
 def test_a_slide_that_is_cut_off_while_it_is_read_is_named(undisturbed: Undisturbed, tmp_path: Path) -> None:
     slide, output = tmp_path / "slide.ome.tiff", tmp_path / "out.ome.zarr"
     whole = undisturbed.slide.read_bytes()

@@ -12,7 +12,7 @@ from wsi_refocus.pipeline.refocus import refocus_slide
 
 # the same inputs every time; `make fuzz` is for new ones
 settings.register_profile(
-    "quick", max_examples=40, deadline=None, derandomize=True, database=None,
+    "quick", max_examples=20, deadline=None, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 QUICK = settings.get_profile("quick")

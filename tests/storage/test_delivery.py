@@ -75,6 +75,7 @@ def test_from_bucket_to_bucket(s3: S3Server, bucket: str, local: Path, tmp_path:
         assert KEY.encode() not in content
 
 
+@pytest.mark.faults
 def test_what_an_earlier_batch_brought_is_recognised(s3: S3Server, bucket: str, local: Path, tmp_path: Path) -> None:
     slide, url, scratch = str(local / "slide.ome.tiff"), f"s3://{bucket}/out.ome.zarr", Delivery(scratch=str(tmp_path))
     first = deliver(slide, None, url, SETTINGS, scratch, accept_finished=True)
@@ -87,6 +88,7 @@ def test_what_an_earlier_batch_brought_is_recognised(s3: S3Server, bucket: str, 
         deliver(slide, None, url, SETTINGS.model_copy(update={"method": "sharpest"}), scratch, accept_finished=True)
 
 
+@pytest.mark.faults
 def test_a_result_that_is_there_is_refused_and_replaced_only_on_demand(
     s3: S3Server, bucket: str, local: Path, tmp_path: Path
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_result_that_is_there_is_refused_and_replaced_only_on_demand(
         pytest.param("500 Internal Error", marks=pytest.mark.faults),
     ],
 )
+@pytest.mark.faults
 def test_a_server_that_stumbles_costs_nothing(s3: S3Server, bucket: str, local: Path, tmp_path: Path, how: str) -> None:
     known: set[Asked] = set()
 
@@ -128,6 +131,7 @@ def test_a_server_that_stumbles_costs_nothing(s3: S3Server, bucket: str, local: 
     assert arrays(objects(s3, bucket)) == arrays(files_of(local / "out.ome.zarr"))
 
 
+@pytest.mark.faults
 def test_a_server_that_takes_nothing_is_told_in_one_line(
     s3: S3Server, bucket: str, local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

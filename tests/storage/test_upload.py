@@ -62,6 +62,8 @@ def output(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return make_output(tmp_path_factory.mktemp("upload") / "case.ome.zarr", version, seed=1)
 
 
+pytestmark = pytest.mark.faults  # test_delivery.py has the short form
+
 _LONG = (("0.5", True), ("0.4", False))
 both_versions = pytest.mark.parametrize("output", ["0.5", "0.4"], indirect=True)
 
