@@ -13,6 +13,8 @@ from wsi_refocus.pipeline.dask_engine import DaskEngine, HungTaskError, WorkerDi
 from wsi_refocus.pipeline.engine import Engine
 from wsi_refocus.pipeline.workforce import Workforce
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture(scope="module", params=["threads", "processes"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:

@@ -10,6 +10,8 @@ from wsi_refocus.ngff.metadata import is_finished
 from wsi_refocus.ngff.tables import read_quality
 from wsi_refocus.pipeline.export import export_output, keep_only_export
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.mark.parametrize("compression", ["jpeg", "deflate"])
 def test_table_and_report_move_beside_the_export(output: Path, compression: str) -> None:

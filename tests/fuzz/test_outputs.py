@@ -18,6 +18,8 @@ from wsi_refocus.report.compare import compare
 from wsi_refocus.report.page import write_report
 from wsi_refocus.verification.verify import verify_output
 
+pytestmark = pytest.mark.faults
+
 DOCUMENTS = ("zarr.json", "0/zarr.json", "quality/zarr.json", "run.json", "checksums.json")
 
 
