@@ -17,7 +17,7 @@ from tests.support.two_shot import write_large_ome_tiff
 from wsi_refocus.config import make_settings
 from wsi_refocus.geometry import Size
 from wsi_refocus.methods import MethodSpec, make_method
-from wsi_refocus.pipeline.cluster import ALLOCATOR, Workforce
+from wsi_refocus.pipeline.allocator import ALLOCATOR
 from wsi_refocus.pipeline.compose import planned_jobs
 from wsi_refocus.pipeline.engine import LocalEngine
 from wsi_refocus.pipeline.prepare import prepare, view_of
@@ -25,6 +25,7 @@ from wsi_refocus.pipeline.progress import Silence
 from wsi_refocus.pipeline.record import RunRecord
 from wsi_refocus.pipeline.refocus import refocus_slide
 from wsi_refocus.pipeline.survey import survey_slide
+from wsi_refocus.pipeline.workforce import Workforce
 from wsi_refocus.tiling.grid import TileGrid
 
 EDGE = 12_288

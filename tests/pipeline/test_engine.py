@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from wsi_refocus.errors import OutputError, UsageError
-from wsi_refocus.pipeline.cluster import Workforce, open_engine
+from wsi_refocus.pipeline.cluster import open_engine
 from wsi_refocus.pipeline.engine import Engine
+from wsi_refocus.pipeline.workforce import Workforce
 
 
 def _square(offset: int, item: int) -> int:

@@ -24,6 +24,7 @@ from wsi_refocus.pipeline.engine import Engine
 from wsi_refocus.pipeline.prepare import absolute
 from wsi_refocus.pipeline.progress import Progress
 from wsi_refocus.pipeline.refocus import start_engine
+from wsi_refocus.report.contents import read_contents
 from wsi_refocus.storage.urls import is_remote
 
 logger = logging.getLogger(__name__)
@@ -70,14 +71,11 @@ def default_ledger(entries: Sequence[Entry], output: str | None) -> Path:
         raise UsageError(
             "outputs in a bucket have no place for the ledger; name a folder that all machines see (--ledger)"
         )
-    parents = (
-        [str(Path(place).absolute().parent) for place in places]
-        if output is None
-        else [str(Path(places[0]).absolute())]
-    )
-    if not parents:
+    if output is not None:
+        return Path(output).absolute() / LEDGER_FOLDER
+    if not places:
         raise UsageError("there is nothing to refocus")
-    return Path(os.path.commonpath(parents)) / LEDGER_FOLDER
+    return Path(os.path.commonpath([Path(place).absolute().parent for place in places])) / LEDGER_FOLDER
 
 
 def refocus_archive(
@@ -167,8 +165,9 @@ def _refocus(
 
     def look(folder: Path) -> None:
         try:
-            facts.update(facts_of(folder))
-            for name, content in pictures_of(folder):
+            contents = read_contents(folder)
+            facts.update(facts_of(contents))
+            for name, content in pictures_of(contents):
                 ledger.keep_picture(entry.key, name, content)
         except RefocusError as error:
             logger.warning("%s: finished, but without a picture in the overview: %s", entry.key, error)

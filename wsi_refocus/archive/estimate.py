@@ -13,11 +13,12 @@ from typing import Any
 from wsi_refocus.archive.entry import Entry, Refused
 from wsi_refocus.archive.footprint import count_files, estimate_bytes
 from wsi_refocus.archive.sizes import size_of
-from wsi_refocus.archive.speed import Speed, memory_mb, workforce_of
+from wsi_refocus.archive.speed import Speed, workforce_of
 from wsi_refocus.config import RunSettings
 from wsi_refocus.errors import RefocusError
 from wsi_refocus.ngff.layout import StoreLayout
 from wsi_refocus.ngff.metadata import is_finished
+from wsi_refocus.pipeline.inspect import memory_mb
 from wsi_refocus.pipeline.prepare import look, view_of
 from wsi_refocus.slide.open import require_mpp
 from wsi_refocus.storage.urls import is_remote
@@ -151,7 +152,7 @@ def _look(entry: Entry, settings: RunSettings) -> Estimate | Refused:
                 shards=len(layout.shards),
                 files=count_files(layout, info, settings),
                 megabytes=size / 2**20,
-                memory_mb=memory_mb(settings, workforce),
+                memory_mb=memory_mb(settings.method, workforce),
                 slots=max(1, workforce.workers) * workforce.threads,
             )
     except RefocusError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image
 
 from wsi_refocus.errors import RefocusError
 from wsi_refocus.geometry import Size
-from wsi_refocus.report.contents import Contents, read_contents
+from wsi_refocus.report.contents import Contents
 from wsi_refocus.report.images import fitted, fitting
 from wsi_refocus.report.shots import opened_shots
 
@@ -24,26 +23,20 @@ PICTURE_EDGE = 240
 """Pixels along the longer side of a picture."""
 
 
-def facts_of(output: Path) -> dict[str, Any]:
+def facts_of(contents: Contents) -> dict[str, Any]:
     """Numbers of a finished output that its archive is compared by.
 
     Parameters
     ----------
-    output
-        Folder of the output.
+    contents
+        The output, read.
 
     Returns
     -------
     dict
         ``bounds``: 10th percentile and median over the tissue of ``psnr_bound`` and ``gain_bound``, in dB;
         ``drift_um``: 10th, 50th and 90th percentile of the height of the section; ``mpp``: µm per pixel (y, x).
-
-    Raises
-    ------
-    OutputError
-        If the folder is no finished output.
     """
-    contents = read_contents(output)
     return {
         "bounds": {name: _spread(contents, name, (10, 50)) for name in ("psnr_bound", "gain_bound")},
         "drift_um": _spread(contents, "drift_um", (10, 50, 90)),
@@ -51,25 +44,19 @@ def facts_of(output: Path) -> dict[str, Any]:
     }
 
 
-def pictures_of(output: Path) -> Iterator[tuple[str, bytes]]:
+def pictures_of(contents: Contents) -> Iterator[tuple[str, bytes]]:
     """Small pictures of a finished output: ``after.jpg``, and ``before.jpg`` if its shots can be read.
 
     Parameters
     ----------
-    output
-        Folder of the output.
+    contents
+        The output, read.
 
     Yields
     ------
     tuple of str and bytes
         Name and content, as JPEG.
-
-    Raises
-    ------
-    OutputError
-        If the folder is no finished output.
     """
-    contents = read_contents(output)
     after = contents.overview()
     size = fitting(Size(*after.shape[:2]), PICTURE_EDGE)
     yield "after.jpg", _jpeg(fitted(after, size))
@@ -77,7 +64,7 @@ def pictures_of(output: Path) -> Iterator[tuple[str, bytes]]:
         with opened_shots(contents) as shots:
             yield "before.jpg", _jpeg(fitted(shots.overview(), size))
     except RefocusError as error:
-        logger.info("%s: no picture of it as captured (%s)", output, error)
+        logger.info("%s: no picture of it as captured (%s)", contents.path, error)
 
 
 def _spread(contents: Contents, column: str, percents: tuple[int, ...]) -> dict[str, float] | None:

@@ -8,9 +8,8 @@ import numpy as np
 
 from wsi_refocus.config import RunSettings
 from wsi_refocus.methods import MethodSpec, device_count, is_trained, make_method, resolve_device
-from wsi_refocus.pipeline.cluster import Workforce
-from wsi_refocus.pipeline.inspect import NETWORK_PROCESS_MB, NETWORK_SHARD_MB, PROCESS_MB, SHARD_MB
 from wsi_refocus.pipeline.prepare import absolute
+from wsi_refocus.pipeline.workforce import Workforce
 from wsi_refocus.tiling.grid import CELL
 
 _SLIDE_SECONDS, _SHARD_SECONDS, _TILE_SECONDS = 2.5, 0.6, 0.1
@@ -67,10 +66,3 @@ def workforce_of(settings: RunSettings) -> Workforce:
     """Processes and threads that a run on this machine would have."""
     device = resolve_device(settings.device, settings.method)
     return Workforce.choose(settings.workers, settings.threads, device_count() if device.startswith("cuda") else 0)
-
-
-def memory_mb(settings: RunSettings, workforce: Workforce) -> int:
-    """Rough memory in MB of all processes of a run together; a shard in hand is its unit."""
-    process = PROCESS_MB.get(settings.method, NETWORK_PROCESS_MB)
-    shard = SHARD_MB.get(settings.method, NETWORK_SHARD_MB)
-    return process + max(1, workforce.workers) * workforce.threads * shard + workforce.workers * process

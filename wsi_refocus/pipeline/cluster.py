@@ -18,8 +18,6 @@ from wsi_refocus.pipeline.security import Scheduler
 from wsi_refocus.pipeline.versions import require_same_versions
 from wsi_refocus.pipeline.workforce import Workforce
 
-__all__ = ["ALLOCATOR", "Workforce", "open_engine"]
-
 logger = logging.getLogger(__name__)
 
 DEATHS = 1

@@ -8,8 +8,8 @@ from typing import Any
 from wsi_refocus.config import RunSettings
 from wsi_refocus.errors import PlanePairError
 from wsi_refocus.ngff.layout import StoreLayout
-from wsi_refocus.pipeline.cluster import Workforce
 from wsi_refocus.pipeline.prepare import look, view_of
+from wsi_refocus.pipeline.workforce import Workforce
 from wsi_refocus.slide.summary import describe
 from wsi_refocus.tiling.grid import CellGrid
 
@@ -60,12 +60,13 @@ def inspect_slide(slide: str, second: str | None, settings: RunSettings) -> dict
             "output_mb": round(info.size.area * BYTES_PER_PIXEL / 2**20, 1),
             "workers": workforce.workers,
             "threads": workforce.threads,
-            "memory_mb": _memory_mb(settings.method, workforce),
+            "memory_mb": memory_mb(settings.method, workforce),
         }
     return content
 
 
-def _memory_mb(method: str, workforce: Workforce) -> int:
+def memory_mb(method: str, workforce: Workforce) -> int:
+    """Rough memory in MB of all processes of a run together; a shard in hand is its unit."""
     process = PROCESS_MB.get(method, NETWORK_PROCESS_MB)
     shard = SHARD_MB.get(method, NETWORK_SHARD_MB)
-    return process + workforce.workers * (process + workforce.threads * shard)
+    return process + max(1, workforce.workers) * workforce.threads * shard + workforce.workers * process

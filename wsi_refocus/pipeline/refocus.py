@@ -121,7 +121,7 @@ def refocus_with(
     folder = Path(output) if output is not None else default_output(slide)
     view = view_of(slide, second, settings, copies)
     with contextlib.ExitStack() as stack:
-        stack.callback(release)
+        stack.callback(release, str(folder))
         source = stack.enter_context(view.open())
         check_output(folder, settings.overwrite)
         stack.enter_context(claimed(folder))

@@ -7,12 +7,12 @@ import threading
 import numpy as np
 import openslide
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
 from wsi_refocus.errors import CorruptRegionError, SlideError
 from wsi_refocus.geometry import Region, Size
-from wsi_refocus.limits import PICTURE_PIXELS
 from wsi_refocus.slide.cause import cause
+from wsi_refocus.slide.extras import bearable_pictures, icc_profile
 from wsi_refocus.slide.fingerprint import fingerprint
 from wsi_refocus.slide.model import FocalPlane, Level, SlideInfo
 from wsi_refocus.slide.plausible import plausible_mpp
@@ -74,7 +74,7 @@ class OpenSlideSource(SlideReader):
                 ),
                 magnification=to_um(properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER), None),
                 associated=_associated(self._slide, path, notes),
-                icc_profile=_profile(self._slide, notes),
+                icc_profile=icc_profile(self._slide, notes),
                 fingerprint=(fingerprint(path),),
                 notes=tuple(notes),
             )
@@ -122,27 +122,12 @@ class OpenSlideSource(SlideReader):
 
 
 def _associated(slide: openslide.OpenSlide, path: str, notes: list[str]) -> tuple[str, ...]:
-    names = []
-    for name in sorted(slide.associated_images):
-        high, wide = (
-            int(slide.properties.get(f"openslide.associated.{name}.{side}", 0)) for side in ("height", "width")
-        )
-        try:
-            PICTURE_PIXELS.check(high * wide, f"pixels in its {name}", path)
-        except SlideError as error:
-            notes.append(f"an image is left out: {error}")
-        else:
-            names.append(name)
-    return tuple(names)
-
-
-def _profile(slide: openslide.OpenSlide, notes: list[str]) -> bytes | None:
-    try:
-        profile = slide.color_profile
-    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-        notes.append("the ICC profile is broken, and left out")
-        return None
-    return None if profile is None else bytes(profile.tobytes())
+    sides = {name: f"openslide.associated.{name}" for name in slide.associated_images}
+    pixels = {
+        name: int(slide.properties.get(f"{side}.height", 0)) * int(slide.properties.get(f"{side}.width", 0))
+        for name, side in sides.items()
+    }
+    return bearable_pictures(pixels, path, notes)
 
 
 def composited(image: Image.Image, background: NDArray[np.uint8]) -> NDArray[np.uint8]:

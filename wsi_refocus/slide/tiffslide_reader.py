@@ -9,12 +9,11 @@ from typing import Any, cast
 import numpy as np
 import tiffslide
 from numpy.typing import NDArray
-from PIL import ImageCms
 
 from wsi_refocus.errors import CorruptRegionError, RefocusError, SlideError
 from wsi_refocus.geometry import Region, Size
-from wsi_refocus.limits import PICTURE_PIXELS
 from wsi_refocus.slide.cause import cause
+from wsi_refocus.slide.extras import bearable_pictures, icc_profile
 from wsi_refocus.slide.file_bytes import FileBytes
 from wsi_refocus.slide.fingerprint import fingerprint
 from wsi_refocus.slide.guarded_decoding import guarded_decoder
@@ -67,7 +66,7 @@ class TiffSlideSource(SlideReader):
                 ),
                 magnification=to_um(properties.get("tiffslide.objective-power"), None),
                 associated=associated,
-                icc_profile=_profile(self._slide, notes),
+                icc_profile=icc_profile(self._slide, notes),
                 fingerprint=(fingerprint(path),),
                 notes=tuple(notes),
             )
@@ -117,24 +116,8 @@ def _rgb(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _associated(slide: tiffslide.TiffSlide, path: str, notes: list[str]) -> tuple[str, ...]:
-    names = []
-    for name, series in sorted(slide.associated_images.series_map.items()):
-        try:
-            PICTURE_PIXELS.check(prod(series.shape[:2]), f"pixels in its {name}", path)
-        except SlideError as error:
-            notes.append(f"an image is left out: {error}")
-        else:
-            names.append(name)
-    return tuple(names)
-
-
-def _profile(slide: tiffslide.TiffSlide, notes: list[str]) -> bytes | None:
-    try:
-        profile = slide.color_profile
-    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-        notes.append("the ICC profile is broken, and left out")
-        return None
-    return None if profile is None else bytes(profile.tobytes())
+    pixels = {name: prod(series.shape[:2]) for name, series in slide.associated_images.series_map.items()}
+    return bearable_pictures(pixels, path, notes)
 
 
 def _open(path: str, file: FileBytes | None) -> tiffslide.TiffSlide:
