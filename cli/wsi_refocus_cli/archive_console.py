@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.progress import TaskID
 
 from wsi_refocus.archive.entry import Entry
 from wsi_refocus.archive.ledger import State
+from wsi_refocus_cli.console import bars
 
 LINE_EVERY = 30.0
 """Seconds between two plain lines about the archive."""
@@ -48,17 +49,7 @@ class ArchiveConsole:
         if not self._console.is_terminal:
             self._say(f"archive: {total} slides")
             return
-        self._bars = Bars(
-            TextColumn("{task.description:<32.32}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-        )
+        self._bars = bars(self._console, "{task.description:<32.32}", "{task.fields[unit]}")
         self._archive = self._bars.add_task("archive", total=total, unit="slides")
         self._bars.start()
 

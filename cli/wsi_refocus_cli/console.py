@@ -50,6 +50,31 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return record.name.startswith("wsi_refocus")
 
 
+def bars(console: Console, description: str, *columns: str) -> Bar:
+    """Bars on a terminal, with what is done, the time so far and the time left.
+
+    Parameters
+    ----------
+    console
+        Where they are drawn.
+    description
+        What stands before a bar.
+    *columns
+        What stands after it.
+    """
+    return Bar(
+        TextColumn(description),
+        BarColumn(),
+        MofNCompleteColumn(),
+        *map(TextColumn, columns),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+
 class ConsoleProgress:
     """Progress of a run on standard error.
 
@@ -78,18 +103,7 @@ class ConsoleProgress:
         if not self._console.is_terminal:
             self._say(f"{stage}: {total} {unit}")
             return
-        self._bar = Bar(
-            TextColumn("{task.description:<10}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn(unit),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-        )
+        self._bar = bars(self._console, "{task.description:<10}", unit, "{task.fields[rate]}")
         self._bar.add_task(stage, total=total, rate="")
         self._bar.start()
 
