@@ -103,6 +103,9 @@ def test_jobs_with_gpus_are_used_from_a_machine_without(tmp_path: Path) -> None:
     path = _file(tmp_path, LEAST + "jobs = 1\ngpus = 1\n")
     assert place_of(make_settings(cluster="slurm", cluster_config=path)).device == "cuda"
     assert place_of(make_settings(cluster="slurm", cluster_config=path, device="cpu")).device == "cpu"
+    assert place_of(make_settings(method="mean", cluster="slurm", cluster_config=path)).device == "cpu"
+    with pytest.raises(UsageError, match="mean runs on the CPU only"):
+        place_of(make_settings(method="mean", cluster="slurm", cluster_config=path, device="cuda"))
     path = _file(tmp_path, LEAST + "jobs = 1\n")
     assert place_of(make_settings(cluster="slurm", cluster_config=path)).device == "cpu"
     with pytest.raises(UsageError, match="gpus = 1 or more"):

@@ -91,6 +91,24 @@ def arrays_of(output: Path) -> dict[str, str]:
     }
 
 
+Writing = tuple[int, int]
+"""Inode and time of change of a file: they tell one writing of it from another."""
+
+
+def writing_of(path: Path) -> Writing:
+    """Which writing of a file this is."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def shards_written(output: Path) -> dict[str, Writing]:
+    """Files of level 0 of the shards that the journal of an unfinished output has; none of a finished one."""
+    indices = [path.stem.split("_") for path in (output / ".wsi-refocus" / "shards").glob("*.json")]
+    names = [path.relative_to(output).as_posix() for iy, ix in indices for path in output.glob(f"0/c/*/{iy}/{ix}")]
+    assert len(names) == len(indices)
+    return {name: writing_of(output / name) for name in names}
+
+
 def shards_done(output: Path) -> int:
     """Shards that the journal of an unfinished output has."""
     return len(list((output / ".wsi-refocus" / "shards").glob("*.json")))

@@ -16,7 +16,18 @@ import psutil
 import pytest
 
 from tests.faults.conftest import OPTIONS, Undisturbed
-from tests.faults.processes import arrays_of, gone, run, running, wait, wait_until, workers_of
+from tests.faults.processes import (
+    Writing,
+    arrays_of,
+    gone,
+    run,
+    running,
+    shards_written,
+    wait,
+    wait_until,
+    workers_of,
+    writing_of,
+)
 from wsi_refocus.ngff.metadata import is_finished
 
 MOMENTS = 20
@@ -24,12 +35,13 @@ LOCAL = ["--workers", "2", "--threads", "1"]
 few = pytest.mark.parametrize("share", [0.6])
 
 
-def _assert_whole(output: Path, undisturbed: Undisturbed, *how: object) -> None:
-    """Go on as often as it takes (once, unless a run was killed again), and compare."""
+def _assert_whole(output: Path, undisturbed: Undisturbed, done: dict[str, Writing], *how: object) -> None:
+    """Go on unless the run has ended, and compare; the shards that were done are those that were written then."""
     if not is_finished(output):
         ended = run("run", undisturbed.slide, "-o", output, *how, *OPTIONS)
         assert ended.code == 0, ended.said
     assert arrays_of(output) == undisturbed.arrays
+    assert {name: writing_of(output / name) for name in done} == done
     assert not (output / ".wsi-refocus").exists()
 
 
@@ -42,11 +54,12 @@ def _kill_worker(undisturbed: Undisturbed, output: Path, share: float) -> None:
         if victims:
             with_work = max(victims, key=lambda each: each.cpu_times().user)
             with_work.send_signal(signal.SIGKILL)
+        done = shards_written(output)
         ended = wait(process, 120)
     early = ended.code == 3 and "no local cluster could be started" in ended.said  # it died while it was started
     assert early or ended.code == 0, ended.said
     assert "Traceback" not in ended.said
-    _assert_whole(output, undisturbed, *LOCAL)
+    _assert_whole(output, undisturbed, done, *LOCAL)
 
 
 def _kill_client(undisturbed: Undisturbed, output: Path, share: float) -> None:
@@ -57,7 +70,7 @@ def _kill_client(undisturbed: Undisturbed, output: Path, share: float) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert gone(orphans)
-    _assert_whole(output, undisturbed, *LOCAL)
+    _assert_whole(output, undisturbed, shards_written(output), *LOCAL)
 
 
 def _kill_group(undisturbed: Undisturbed, output: Path, share: float) -> None:
@@ -66,7 +79,7 @@ def _kill_group(undisturbed: Undisturbed, output: Path, share: float) -> None:
         time.sleep(share * undisturbed.seconds)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    _assert_whole(output, undisturbed, *LOCAL)
+    _assert_whole(output, undisturbed, shards_written(output), *LOCAL)
 
 
 @contextmanager
@@ -116,8 +129,9 @@ def _kill_scheduler(undisturbed: Undisturbed, output: Path, share: float) -> Non
         assert "Traceback" not in ended.said
         early = ended.code == 2 and "does not answer" in ended.said  # it died before the client had reached it
         assert early or (ended.code == 3 and "same command" in ended.said), ended.said
+    done = shards_written(output)
     with _cluster(output.parent / "dask") as (address, _):
-        _assert_whole(output, undisturbed, "--scheduler", address)
+        _assert_whole(output, undisturbed, done, "--scheduler", address)
 
 
 KILLS = {"worker": _kill_worker, "client": _kill_client, "group": _kill_group, "scheduler": _kill_scheduler}

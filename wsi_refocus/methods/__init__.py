@@ -2,7 +2,15 @@
 
 from wsi_refocus.methods.by_torch import PHASE_RANGE, PHASE_ZERO, bank_for, inversion_method, make_phase, weights_of
 from wsi_refocus.methods.protocol import Locating, Method, MethodSpec, ShotGeometry
-from wsi_refocus.methods.registry import available, device_count, is_trained, make_method, resolve_device, uses_profile
+from wsi_refocus.methods.registry import (
+    available,
+    device_count,
+    is_trained,
+    make_method,
+    resolve_device,
+    uses_gpu,
+    uses_profile,
+)
 
 __all__ = [
     "PHASE_RANGE",
@@ -19,6 +27,7 @@ __all__ = [
     "make_method",
     "make_phase",
     "resolve_device",
+    "uses_gpu",
     "uses_profile",
     "weights_of",
 ]

@@ -48,6 +48,17 @@ def uses_profile(name: str) -> bool:
     return _entry(name).uses_profile
 
 
+def uses_gpu(name: str) -> bool:
+    """Whether a method can run on a GPU.
+
+    Raises
+    ------
+    UsageError
+        If the method is unknown.
+    """
+    return _entry(name).uses_gpu
+
+
 def make_method(spec: MethodSpec) -> Method:
     """Make a method ready in this process; only now is what it needs imported and loaded.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wsi_refocus.errors import UsageError
-from wsi_refocus.methods import device_count, resolve_device
+from wsi_refocus.methods import device_count, resolve_device, uses_gpu
 from wsi_refocus.pipeline.jobs.description import SYSTEMS, Jobs, read_cluster
 from wsi_refocus.pipeline.security import Scheduler
 from wsi_refocus.pipeline.workforce import Workforce
@@ -67,9 +67,12 @@ def _on_jobs(settings: RunSettings) -> Place:
     """Jobs of a batch system; this machine, from which they are submitted, need not have what the nodes have."""
     jobs = read_cluster(settings.cluster or "", settings.cluster_config, settings.adapt)
     assert isinstance(jobs, Jobs)  # noqa: S101 - it is a batch system
-    if settings.device == "cuda" and not jobs.gpus:
-        raise UsageError(f"{settings.cluster_config}: --device cuda needs jobs with gpus = 1 or more")
-    on_gpus = jobs.gpus > 0 and settings.device != "cpu"
+    if settings.device == "cuda":
+        if not uses_gpu(settings.method):
+            raise UsageError(f"the method {settings.method} runs on the CPU only; choose --device cpu or auto")
+        if not jobs.gpus:
+            raise UsageError(f"{settings.cluster_config}: --device cuda needs jobs with gpus = 1 or more")
+    on_gpus = jobs.gpus > 0 and settings.device != "cpu" and uses_gpu(settings.method)
     return Place(Workforce(0, jobs.threads), jobs, "cuda" if on_gpus else "cpu")
 
 
