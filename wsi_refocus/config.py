@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wsi_refocus.errors import UsageError
+from wsi_refocus.tiling.grid import TILE
 from wsi_refocus.trust.choices import Policy, Uncertainty
 from wsi_refocus.trust.limits import Limits
 
@@ -102,7 +103,7 @@ class RunSettings(BaseModel):
     region: tuple[int, int, int, int] | None = None
     resample: Annotated[float, Field(gt=0)] | None = None
     tissue_mask: bool = True
-    tile: Annotated[int, Field(ge=64, le=8192)] = 512
+    tile: Annotated[int, Field(ge=64, le=8192)] = TILE
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: Annotated[int, Field(ge=0)] | None = None
     threads: Annotated[int, Field(ge=1)] | None = None

@@ -55,7 +55,7 @@ def refocusing_options(command: Command) -> Command:
             "--no-tissue-mask", "tissue_mask", is_flag=True, flag_value=False, default=True,
             help="Refocus the background too.",
         ),
-        click.option("--tile", type=int, default=512, show_default=True, help="Edge in pixels of the method's tiles."),
+        click.option("--tile", type=int, default=1024, show_default=True, help="Edge in pixels of the method's tiles."),
         click.option(
             "--ngff", type=click.Choice(["0.5", "0.4"]), default="0.5", show_default=True, help="OME-NGFF version."
         ),

@@ -79,7 +79,10 @@ def uninterrupted(slide: Path, weights: Path, tmp_path_factory: pytest.TempPathF
     return array_files(output)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how",
+    [signal.SIGKILL, *(pytest.param(each, marks=pytest.mark.faults) for each in (signal.SIGINT, signal.SIGTERM))],
+)
 def test_an_interrupted_run_is_continued_to_the_same_bytes(
     slide: Path, weights: Path, tmp_path: Path, uninterrupted: dict[str, bytes], how: signal.Signals
 ) -> None:

@@ -8,6 +8,8 @@ from wsi_refocus.network.dual_plane import DualPlaneFilters, Guesses, WithFilter
 from wsi_refocus.network.lite import LiteConfig, TsvaLite
 from wsi_refocus.network.tsva import Tsva, TsvaConfig
 
+SMALL_LITE = LiteConfig(width=8, growth=8, dilations=(1, 2), context=8, context_dilations=(1,))
+
 
 def random_tsva(config: TsvaConfig | None = None, seed: int = 0) -> Tsva:
     """TSVA whose head and normalisation are not those of an untrained network."""
@@ -26,7 +28,7 @@ def random_tsva(config: TsvaConfig | None = None, seed: int = 0) -> Tsva:
 def random_lite(config: LiteConfig | None = None, seed: int = 1) -> TsvaLite:
     """TSVA-lite whose last convolution does something, as after training."""
     torch.manual_seed(seed)
-    network = TsvaLite(config or LiteConfig(width=8, growth=8, dilations=(1, 2), context=8, context_dilations=(1,)))
+    network = TsvaLite(config or SMALL_LITE)
     nn.init.normal_(network.head.weight, std=0.05)
     nn.init.normal_(network.leaning.weight, std=0.2)
     return network.eval()

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.network.networks import random_bank, random_lite, random_lite_with_bank
+from wsi_refocus.network import dual_plane
 from wsi_refocus.network.dual_plane import DualPlaneFilters, FixedInversion, Guesses
 from wsi_refocus.network.inference import NetworkMethod
 from wsi_refocus.network.receptive_field import measure_receptive_field
@@ -91,3 +92,12 @@ def test_sizes_do_not_get_in_each_others_way():
     for size in (8, 10, 8):
         even = torch.full((1, 3, size, size), 0.5)
         torch.testing.assert_close(bank(even, even)[:, 0], even)
+
+
+@pytest.mark.parametrize("block", [10, 32, 60])
+@pytest.mark.parametrize("size", [(80, 40), (100, 41), (79, 133)])
+def test_blocks_change_nothing(monkeypatch, size, block):
+    bank = random_bank()
+    whole = bank(*shots(*size))
+    monkeypatch.setattr(dual_plane, "_BLOCK", block)
+    torch.testing.assert_close(bank(*shots(*size)), whole)

@@ -24,12 +24,15 @@ PHASE_ZERO = 128
 def make_trained(spec: MethodSpec) -> Method:
     """A network, by its weights; if it wants a bank, fed by the optics of a profile or the nominal ones."""
     from wsi_refocus.network.inference import NetworkMethod
+    from wsi_refocus.network.zoo import measured_halo
     from wsi_refocus.optics.profile import OpticsProfile
 
     path = weights_of(spec)
     profile = None if spec.profile is None else OpticsProfile.read(spec.profile)
     filters_for = partial(bank_for, spec.shots, profile=profile)
-    return NetworkMethod.from_checkpoint(spec.name, path, spec.device, threads=spec.threads, filters_for=filters_for)
+    return NetworkMethod.from_checkpoint(
+        spec.name, path, spec.device, threads=spec.threads, filters_for=filters_for, halo=measured_halo(path)
+    )
 
 
 def weights_of(spec: MethodSpec) -> Path:

@@ -104,7 +104,8 @@ class Method(Protocol):
         Returns
         -------
         ndarray of shape (n, height, width, 3)
-            In grey levels, 0 to 255: uint8, or float32 not yet rounded.
+            In grey levels, 0 to 255: uint8, or float32 not yet rounded. It holds from `halo` pixels (or 64, if
+            those are fewer) inside a tile's border on.
         """
         ...
 

@@ -13,6 +13,10 @@ from torch import Tensor, nn
 _DARKEST = 1 / 256
 """Added to intensities from 0 to 1 before the logarithm, as black has none."""
 _BRIGHTEST = 1.2
+_BLOCK = 720
+"""Largest edge in pixels of the blocks that pictures are filtered in: they stay in the cache."""
+_SIZES = 4
+"""Sizes whose responses are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +45,13 @@ class Guesses:
 class DualPlaneFilters(nn.Module):
     """Filters both shots' optical densities by a pair of kernels for every candidate, and adds them up.
 
-    Convolution is done by FFT over the whole picture, so it wraps around at the picture's edges, as far as
-    `radius` pixels inwards.
+    Convolution is done by FFT and wraps around at the picture's edges, as far as `radius` pixels inwards.
 
     Parameters
     ----------
     kernels
-        Shape (candidates, 3, 2, edge, edge), their origin in the first element, their sum over the last
-        three axes 1.
+        Shape (candidates, 3, 2, edge, edge), even along both of the last axes, their origin in the first element, their
+        sum over the last three axes 1.
     radius
         Distance in pixels beyond which the kernels are zero.
     """
@@ -79,25 +82,91 @@ class DualPlaneFilters(nn.Module):
         Tensor of shape (n, candidates, 3, height, width)
             In-focus images, from 0 to about 1.
         """
-        images = [torch.exp(-each).sub_(_DARKEST).clamp_(0, _BRIGHTEST) for each in self.unknowns(first, second)]
-        return torch.stack(images, dim=1)
+        return torch.stack(list(self.images(first, second)), dim=1)
+
+    def images(self, first: Tensor, second: Tensor) -> Iterator[Tensor]:
+        """The candidates one after the other, each of shape (n, 3, height, width)."""
+        for each in self.unknowns(first, second):
+            yield each.neg_().exp_().sub_(_DARKEST).clamp_(0, _BRIGHTEST)
 
     def unknowns(self, first: Tensor, second: Tensor) -> Iterator[Tensor]:
         """What the kernels make of the shots' optical densities, one candidate at a time to bound the memory."""
-        size = (first.shape[2], first.shape[3])
         shots = torch.stack([first, second], dim=2).float()
-        spectrum = torch.fft.rfft2(-torch.log(shots + _DARKEST))
-        for each in self._response(size):
-            yield torch.fft.irfft2((spectrum * each).sum(dim=2), s=size)
+        density = torch.log(shots.add_(_DARKEST)).neg_()
+        height, width = (_Cut.of(side, self.radius) for side in density.shape[-2:])
+        size = (height.block, width.block)
+        response = self._response(size)
+        density = density[..., height.around, :][..., width.around]
+        places = [(y, x) for y in height.starts for x in width.starts]
+        spectra = [torch.fft.rfft2(density[..., y : y + size[0], x : x + size[1]]) for y, x in places]
+        for each in response:
+            whole = first.new_empty(first.shape, dtype=torch.float32)
+            for spectrum, (y, x) in zip(spectra, places, strict=True):
+                made = torch.fft.irfft2((spectrum * each).sum(dim=2), s=size)
+                whole[..., height.kept(y), width.kept(x)] = made[..., height.inner(y), width.inner(x)]
+            yield whole
 
     def _response(self, size: tuple[int, int]) -> Tensor:
-        """Real frequency responses, shape (candidates, 3, 2, height, width // 2 + 1); those of one size are kept."""
+        """Real frequency responses, shape (candidates, 3, 2, height, width // 2 + 1); those of some sizes are kept."""
         response = self._responses.get(size)
         if response is None:
-            response = torch.fft.rfft2(_spread(self.kernels, size)).real.contiguous()
-            latest = list(self._responses.items())[-1:]  # tiles are predicted in one size, and judged in another
+            rows, columns = (_cosines(self.kernels.shape[-1], side, self.kernels.device) for side in size)
+            response = rows @ self.kernels @ columns[: size[1] // 2 + 1].T
+            latest = list(self._responses.items())[1 - _SIZES :]
             self._responses = {**dict(latest), size: response}
         return response
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """How one axis is cut into blocks for FFT (overlap-save).
+
+    Attributes
+    ----------
+    length : int
+        Of the axis.
+    step : int
+        What a block is kept of.
+    rim : int
+        Elements at either end of a block that its wrapping around spoils; 0 where one block is the whole axis, which
+        wraps around as it is.
+    block : int
+        Length of a block: a product of small primes, which is quickly transformed.
+    """
+
+    length: int
+    step: int
+    rim: int
+    block: int
+
+    @classmethod
+    def of(cls, length: int, radius: int) -> _Cut:
+        """Cut an axis into as few blocks of at most `_BLOCK` as it takes."""
+        from scipy.fft import next_fast_len
+
+        if length <= _BLOCK and next_fast_len(length, real=True) == length:
+            return cls(length, length, 0, length)
+        count = -(-length // max(radius, _BLOCK - 2 * radius))
+        step = -(-length // count)
+        return cls(length, step, radius, next_fast_len(step + 2 * radius, real=True))
+
+    @property
+    def starts(self) -> range:
+        """Where blocks begin on the axis with its rims."""
+        return range(0, self.length, self.step)
+
+    @property
+    def around(self) -> Tensor:
+        """Elements of the axis with its rims, which wrap around, as far as the blocks reach."""
+        return torch.arange(-self.rim, self.starts[-1] + self.block - self.rim) % self.length
+
+    def kept(self, start: int) -> slice:
+        """Elements of the axis that a block gives."""
+        return slice(start, min(start + self.step, self.length))
+
+    def inner(self, start: int) -> slice:
+        """Where they lie in the block."""
+        return slice(self.rim, self.rim + min(self.step, self.length - start))
 
 
 class FixedInversion(nn.Module):
@@ -206,12 +275,8 @@ class _Spreading(nn.Module):
         yield from self(first, second).unbind(1)
 
 
-def _spread(kernels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Kernels on a larger (or smaller) torus, their origin still in the first element."""
-    for axis, length in zip((-2, -1), size, strict=True):
-        edge = kernels.shape[axis]
-        positions = (torch.arange(edge, device=kernels.device) + edge // 2) % edge - edge // 2
-        shape = list(kernels.shape)
-        shape[axis] = length
-        kernels = kernels.new_zeros(shape).index_add_(axis, positions % length, kernels)
-    return kernels
+def _cosines(edge: int, length: int, device: torch.device) -> Tensor:
+    """Cosines of every frequency of a torus at the places of a kernel, shape (length, edge)."""
+    places = (torch.arange(edge, device=device) + edge // 2) % edge - edge // 2
+    turns = torch.outer(torch.arange(length, device=device), places) % length
+    return torch.cos(turns.double() * (2 * torch.pi / length)).float()

@@ -15,12 +15,15 @@ from torch import nn
 from wsi_refocus.errors import CheckpointError
 from wsi_refocus.network.batching import GpuPredictor
 from wsi_refocus.network.checkpoint import checkpoint_sha256, load_network
-from wsi_refocus.network.device import one_thread, resolve_device
+from wsi_refocus.network.device import keep_freed_memory, one_thread, resolve_device
 from wsi_refocus.network.dual_plane import DualPlaneFilters, FixedInversion, Guesses, PhaseMap, WithFilters
 from wsi_refocus.network.folding import fold_batch_normalisation
 from wsi_refocus.network.lite import TsvaLite
+from wsi_refocus.network.lite_engine import LiteEngine
 from wsi_refocus.network.receptive_field import measure_receptive_field
 
+LEAST_SURROUNDINGS = 64
+"""Pixels a side that whoever wants a tile shows around it at least, and wants no result for; fewer if the halo is."""
 GPU_BATCH = 8
 """Tiles handed over at once on a GPU, which splits them further if its memory asks for it."""
 
@@ -44,6 +47,9 @@ class NetworkMethod:
         Hash of the weights' file.
     threads
         Tiles predicted at once on the CPU, whoever asks for them.
+    halo
+        Pixels beyond a tile after which its surroundings were seen to change less than a grey level; None to take all
+        that the architecture can reach.
 
     Raises
     ------
@@ -60,6 +66,7 @@ class NetworkMethod:
         device: str = "cpu",
         checkpoint_sha256: str | None = None,
         threads: int = 1,
+        halo: int | None = None,
     ) -> None:
         self.name = name
         self.network = network
@@ -68,14 +75,18 @@ class NetworkMethod:
         self.device = resolve_device(device)
         with one_thread():
             field = measure_receptive_field(network.eval().float().cpu())
-        self.halo, self.stride = field.halo, field.stride
+        self.stride = field.stride
+        self.halo = field.halo if halo is None else min(field.halo, -(-halo // field.stride) * field.stride)
         fold_batch_normalisation(network)
         for layer in network.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
                 layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._engine = self._engine_here()
+        self.forward = self._engine or network
         self._predictor: Predictor
         if self.device == "cpu":
-            self._predictor = CpuPredictor(network, threads)
+            keep_freed_memory()
+            self._predictor = CpuPredictor(self.forward, threads)
             self.batch = 2 * threads
         else:
             self._predictor = GpuPredictor(network, torch.device(self.device))
@@ -90,6 +101,7 @@ class NetworkMethod:
         *,
         threads: int = 1,
         filters_for: Callable[[Guesses], DualPlaneFilters] | None = None,
+        halo: int | None = None,
     ) -> Self:
         """Make a method that runs the network of a checkpoint.
 
@@ -104,7 +116,7 @@ class NetworkMethod:
                 if filters_for is None:
                     raise CheckpointError("this network is fed by a bank of filters, which is made for a pair of shots")
                 network = WithFilters(network, filters_for(network.config.guesses)).eval()
-            return cls(name, network, device, checkpoint_sha256(path), threads)
+            return cls(name, network, device, checkpoint_sha256(path), threads, halo)
         except CheckpointError as error:
             message = str(error)
             raise CheckpointError(message if str(path) in message else f"{path}: {message}") from None
@@ -156,12 +168,21 @@ class NetworkMethod:
         ndarray of shape (height / 8, width / 8), or None
             Height of the middle of both shots above the section, in µm.
         """
-        if not isinstance(self.network, WithFilters):
+        locating = self._engine or self.network
+        if not isinstance(locating, LiteEngine | WithFilters):
             return None
         with one_thread(), torch.inference_mode():
             shots = (_shot(each).to(self.device) for each in (first, second))
-            height: NDArray[np.float32] = self.network.height_um(*shots)[0, 0].float().cpu().numpy()
+            height: NDArray[np.float32] = locating.height_um(*shots)[0, 0].float().cpu().numpy()
         return height
+
+    def _engine_here(self) -> LiteEngine | None:
+        """What runs the network faster than the network itself, where there is such a thing."""
+        network = self.network
+        if self.device != "cpu" or not isinstance(network, WithFilters) or not isinstance(network.network, TsvaLite):
+            return None
+        assert isinstance(network.filters, DualPlaneFilters)  # noqa: S101 - the stand-in is for probing alone
+        return LiteEngine(network.network, network.filters, min(self.halo, LEAST_SURROUNDINGS))
 
 
 class Predictor(Protocol):
@@ -186,7 +207,7 @@ class CpuPredictor:
         Tiles predicted at once.
     """
 
-    def __init__(self, network: nn.Module, threads: int) -> None:
+    def __init__(self, network: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], threads: int) -> None:
         self._network = network
         self._pool = ThreadPoolExecutor(threads, "predict")
 

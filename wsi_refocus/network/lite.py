@@ -13,9 +13,11 @@ SHUFFLE = 2
 """Pixels a side that are folded into channels."""
 COARSER = 4
 """How much coarser, in folded pixels, the context is seen."""
-_CONTRAST = 8.0
+CONTRAST = 8.0
 """What differences between images are multiplied by: the choice is made by them, and fed as they are they would
 drown in the picture that all images share, so that nothing is learned."""
+SLOPE = 0.1
+"""Of the leaky rectifiers, below zero."""
 _FAVOUR = 2.0
 """Head start, in logits, of the mean of the shots and of the middle candidate in an untrained network."""
 
@@ -88,7 +90,7 @@ class TsvaLite(nn.Module):
         self.after = nn.Sequential(*blocks[middle:])
         self.context = nn.Sequential(
             nn.Conv2d(config.width, config.context, COARSER, stride=COARSER),
-            nn.LeakyReLU(0.1),
+            nn.LeakyReLU(SLOPE),
             *(DenseBlock(config.context, config.context, dilation) for dilation in config.context_dilations),
         )
         self.hint = nn.Conv2d(config.context, config.width, 1)
@@ -156,8 +158,8 @@ class TsvaLite(nn.Module):
 
     def _looked(self, mean: Tensor, first: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
         """What the first fine blocks and the coarse path make of the shots."""
-        between = (candidates - mean.unsqueeze(1)).flatten(1, 2) * _CONTRAST
-        seen = torch.cat([mean - 0.5, (first - mean) * _CONTRAST, between], dim=1)
+        between = (candidates - mean.unsqueeze(1)).flatten(1, 2) * CONTRAST
+        seen = torch.cat([mean - 0.5, (first - mean) * CONTRAST, between], dim=1)
         features = self.before(self.entry(self.fold(seen)))
         return features, self.context(features)
 
@@ -184,7 +186,7 @@ class DenseBlock(nn.Module):
         self.first = nn.Conv2d(width, growth, 3, padding=dilation, dilation=dilation)
         self.second = nn.Conv2d(width + growth, growth, 3, padding=dilation, dilation=dilation)
         self.merge = nn.Conv2d(width + 2 * growth, width, 1)
-        self.bend = nn.LeakyReLU(0.1)
+        self.bend = nn.LeakyReLU(SLOPE)
 
     def forward(self, features: Tensor) -> Tensor:
         """Refine features of shape (n, width, height, width)."""

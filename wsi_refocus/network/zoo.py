@@ -8,6 +8,9 @@ from wsi_refocus.errors import CheckpointError
 
 DEFAULT = "tsva-lite"
 FOLDER = Path(__file__).parent / "weights"
+_HALOS = {"tsva-lite": 64}
+"""Pixels after which the surroundings of a tile change less than a grey level, where that was measured and is less
+than the architecture can reach (docs/performance.md)."""
 
 
 def bundled_checkpoints() -> dict[str, Path]:
@@ -47,3 +50,8 @@ def default_checkpoint() -> Path:
             "install wsi-refocus again or name a checkpoint"
         )
     return bundled[DEFAULT]
+
+
+def measured_halo(path: Path) -> int | None:
+    """Halo in pixels that was measured for bundled weights; None for any other, to which nothing but theory applies."""
+    return _HALOS.get(path.stem) if path in bundled_checkpoints().values() else None

@@ -118,14 +118,18 @@ def planned_jobs(region: Region, decisions: Decisions, grid: TileGrid, *, by_hei
     Returns
     -------
     list of Job
-        One a tile, two where the choice of the sharper plane changes within it, none where nothing is predicted.
+        One a tile, two where the choice of the sharper plane changes within it, none where nothing is predicted. Tiles
+        are no larger than what is predicted in them.
     """
-    return [
-        Job(tile, swapped)
-        for tile in grid.tiles(region)
-        if np.any(feather(decisions.predicted, tile.core))
-        for swapped in ([False] if by_height else _orders(feather(decisions.second_is_sharper, tile.core)))
-    ]
+    jobs = []
+    for tile in grid.tiles(region):
+        trust = feather(decisions.predicted, tile.core)
+        if not np.any(trust):
+            continue
+        needed = tile if isinstance(trust, float) else grid.narrowed(tile, trust > 0)
+        orders = [False] if by_height else _orders(feather(decisions.second_is_sharper, needed.core))
+        jobs += [Job(needed, swapped) for swapped in orders]
+    return jobs
 
 
 def _orders(swap: Weight) -> list[bool]:

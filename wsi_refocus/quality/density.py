@@ -21,5 +21,9 @@ def optical_density(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     ndarray of float32, shape (height, width)
         0 for white, 5.5 for black: −ln((level + 1) / 256).
     """
-    density: NDArray[np.float32] = _OF_LEVEL[image].mean(axis=2, dtype=np.float32)
+    red, green, blue = (_OF_LEVEL[image[..., channel]] for channel in range(3))
+    red += green  # a sum over the short last axis takes four times as long
+    red += blue
+    red /= 3
+    density: NDArray[np.float32] = red
     return density

@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wsi_refocus.geometry import Region, Size
 
 CELL = 512
 """Edge in pixels of the cells of a slide: every decision and every measure belongs to one cell."""
+
+TILE = 1024
+"""Usual edge in pixels of tiles: large enough that their halos do not cost much."""
 
 
 class CellIndex(NamedTuple):
@@ -96,7 +102,7 @@ class TileGrid:
         Stride of the network.
     """
 
-    edge: int = CELL
+    edge: int = TILE
     halo: int = 0
     stride: int = 1
 
@@ -129,9 +135,27 @@ class TileGrid:
         for y in _cuts(region.y, region.y1, self.edge):
             for x in _cuts(region.x, region.x1, self.edge):
                 square = Region(y // self.edge * self.edge, x // self.edge * self.edge, self.edge, self.edge)
-                core = square.intersection(region)
-                height, width = (-(-side // self.stride) * self.stride for side in core.size)
-                yield Tile(core, Region(core.y, core.x, height, width).grown(self.halo))
+                yield self.tile(square.intersection(region))
+
+    def tile(self, core: Region) -> Tile:
+        """The tile of a core whose corner lies on a multiple of the stride."""
+        height, width = (-(-side // self.stride) * self.stride for side in core.size)
+        return Tile(core, Region(core.y, core.x, height, width).grown(self.halo))
+
+    def narrowed(self, tile: Tile, wanted: NDArray[np.bool_]) -> Tile:
+        """The smallest tile on the stride that has all pixels of a tile that are wanted.
+
+        Parameters
+        ----------
+        tile
+            A tile of this grid.
+        wanted
+            Its pixels, shape (height, width) of the core; at least one is wanted.
+        """
+        spans = [np.flatnonzero(wanted.any(axis=1 - axis)) for axis in (0, 1)]
+        y, x = (int(span[0]) // self.stride * self.stride for span in spans)
+        height, width = int(spans[0][-1]) + 1 - y, int(spans[1][-1]) + 1 - x
+        return self.tile(Region(tile.core.y + y, tile.core.x + x, height, width))
 
 
 def _cuts(start: int, stop: int, edge: int) -> Iterator[int]:

@@ -18,7 +18,7 @@ from torch.optim import Adam, Optimizer
 from wsi_refocus.errors import CheckpointError, TrainingError, UsageError
 from wsi_refocus.network.architectures import ARCHITECTURES
 from wsi_refocus.network.checkpoint import load_network
-from wsi_refocus.network.device import resolve_device
+from wsi_refocus.network.device import keep_freed_memory, resolve_device
 from wsi_refocus.network.lite import TsvaLite
 from wsi_refocus.training.config import TrainingSettings
 from wsi_refocus.training.distributed import Team, joined
@@ -132,6 +132,7 @@ def fit_to_fields(
 ) -> nn.Module:
     """The loop itself: train a network on fields that lie on disk; as `fit`."""
     torch.set_num_threads(settings.threads)
+    keep_freed_memory()
     folder = Path(settings.output)
     average = copy.deepcopy(network).eval()
     network.train()
