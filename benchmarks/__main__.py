@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import conversion, memory, methods, throughput, trust
+from benchmarks import conversion, memory, methods, networks, scaling, start, throughput, tissue, trust
 
 ALL = {
     "conversion": conversion.main,
     "throughput": throughput.main,
+    "networks": networks.main,
+    "scaling": scaling.main,
+    "start": start.main,
+    "tissue": tissue.main,
     "memory": memory.main,
     "methods": methods.main,
     "trust": trust.main,
 }
-USUAL = ("conversion", "throughput")
+USUAL = ("start", "conversion", "networks", "throughput", "tissue", "scaling")
 
 
 def main() -> None:

@@ -125,7 +125,7 @@ def _forward(spec: MethodSpec, shapes: Shapes, threads: int) -> float:
 
     method = make_method(spec)
     assert isinstance(method, NetworkMethod)
-    network = method.network
+    network = method.forward
     inputs = {shape: torch.rand(1, 3, *shape).to(memory_format=torch.channels_last) for shape in set(shapes)}
 
     def one(shape: Size) -> None:

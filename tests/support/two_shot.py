@@ -137,10 +137,12 @@ def write_large_ome_tiff(
     mpp: float = 0.25,
     variants: int = 8,
     seed: int = 0,
+    share: float | None = None,
 ) -> Path:
     """Write a huge JPEG slide quickly and with little memory: tissue and background in patches of some tiles.
 
-    Each tile is one of ``variants`` encoded beforehand; the planes differ in blur.
+    Each tile is one of ``variants`` encoded beforehand; the planes differ in blur. With ``share``, that share of the
+    slide, its left part, is tissue all over, and the rest is background.
     """
     height, width = (size, size) if isinstance(size, int) else size
     path = Path(path)
@@ -154,7 +156,7 @@ def write_large_ome_tiff(
         for plane in range(planes):
             for number, extent in enumerate(extents):
                 writer.write(
-                    _tile_stream(extent, tile, encoded[plane], 2**number),
+                    _tile_stream(extent, tile, encoded[plane], 2**number, share),
                     shape=(*extent, 3),
                     dtype=np.uint8,
                     tile=(tile, tile),
@@ -183,14 +185,18 @@ def _encoded_tiles(tile: int, variants: int, quality: int, plane: int, seed: int
     ]
 
 
-def _tile_stream(extent: tuple[int, int], tile: int, encoded: list[bytes], downsample: int) -> Iterator[bytes]:
+def _tile_stream(
+    extent: tuple[int, int], tile: int, encoded: list[bytes], downsample: int, share: float | None
+) -> Iterator[bytes]:
     """Encoded tiles in rows; every other square of eight tiles of level 0 is background, as is the rim."""
     rows, columns = -(-extent[0] // tile), -(-extent[1] // tile)
     for row in range(rows):
         for column in range(columns):
-            patch = (row * downsample // 8 + column * downsample // 8) % 2
-            rim = row == 0 or column == 0
-            yield encoded[0] if patch or rim else encoded[1 + (3 * row + 5 * column) % (len(encoded) - 1)]
+            if share is None:
+                empty = bool((row * downsample // 8 + column * downsample // 8) % 2) or row == 0 or column == 0
+            else:
+                empty = column >= share * columns
+            yield encoded[0] if empty else encoded[1 + (3 * row + 5 * column) % (len(encoded) - 1)]
 
 
 def halved(image: Image) -> Image:
