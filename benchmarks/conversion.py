@@ -12,7 +12,7 @@ from benchmarks.process_tree import Cost, cost_of
 from tests.support.two_shot import write_large_ome_tiff
 
 EDGE = 16_384
-RUNS = 3
+RUNS = 2
 
 
 def main() -> None:
