@@ -10,13 +10,14 @@ RESULT := build/cmu-1.refocused.ome.zarr
 
 MOST := '.[view,remote,cluster,dicom,dev]'
 
-.PHONY: help run test check format test-viewers test-faults fuzz bench lock samples clean
+.PHONY: help run test check format test-viewers test-long test-faults fuzz bench lock samples clean
 
 help:
 	@echo "make run           set up, and refocus the sample slide"
 	@echo "make test          set up, and run the tests"
 	@echo "make check         ruff, mypy and import-linter"
 	@echo "make test-viewers  show the sample's result in real viewers"
+	@echo "make test-long     run the tests that the others leave out for their time"
 	@echo "make test-faults   let things go wrong at length: killed processes, full disks, SLURM"
 	@echo "make fuzz          feed the parsers what a coverage-guided fuzzer finds (SECONDS=120 each)"
 	@echo "make bench         measure throughput side by side with bare alternatives"
@@ -56,6 +57,9 @@ format: .venv/ready-dev
 test-viewers: .venv/ready-dev
 	bash tests/viewers/setup.sh
 	$(BIN)/python -m pytest tests/viewers -m viewers
+
+test-long: .venv/ready-dev
+	$(BIN)/python -m pytest tests -m long --timeout=3600
 
 test-faults: .venv/ready-dev
 	$(BIN)/python -m pytest tests -m "faults or slurm" --timeout=3600

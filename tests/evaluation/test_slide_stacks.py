@@ -48,6 +48,7 @@ def test_a_slide_is_evaluated_by_distance_in_planes(stack: Path, tmp_path: Path)
     assert Image.open(tmp_path / "sheet.png").width > 300
 
 
+@pytest.mark.long
 def test_a_scanner_is_fitted_to_a_few_fields_of_a_slide(stack: Path, tmp_path: Path) -> None:
     profile = tmp_path / "scanner.json"
     done = call("calibrate", stack, "-o", profile, "--pair", "0,3", "--tuning-steps", "0", "-q")

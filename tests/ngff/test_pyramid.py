@@ -79,6 +79,7 @@ def test_coarse_levels_read_the_finer_one_once_and_level_0_never(tmp_path: Path,
     assert steps == [(1, 3), (2, 3), (3, 3)]
 
 
+@pytest.mark.long
 def test_memory_of_the_coarse_levels_does_not_grow_with_the_slide(tmp_path: Path) -> None:
     peaks = []
     for edge in (2048, 4096):

@@ -87,12 +87,18 @@ def test_an_existing_scheduler_is_used(plain: RunSummary, slide: Path, weights: 
 
 
 def test_the_order_in_which_planes_are_named_plays_no_part(
-    plain: RunSummary, slide: Path, shots: tuple[Image, Image], weights: Path, tmp_path: Path
+    plain: RunSummary, slide: Path, weights: Path, tmp_path: Path
 ) -> None:
     swapped = refocus_slide(
         slide, output=tmp_path / "s.ome.zarr", checkpoint=str(weights), workers=0, planes=(1, 0), policy="off"
     )
     assert array_files(swapped.output) == array_files(plain.output)
+
+
+@pytest.mark.long
+def test_the_order_in_which_files_are_named_plays_no_part(
+    shots: tuple[Image, Image], weights: Path, tmp_path: Path
+) -> None:
     near, far = (write_tiff(tmp_path / name, shot) for name, shot in zip(("n.tiff", "f.tiff"), shots, strict=True))
     one = refocus_slide(near, far, tmp_path / "one.ome.zarr", checkpoint=str(weights), workers=0, policy="off")
     two = refocus_slide(far, near, tmp_path / "two.ome.zarr", checkpoint=str(weights), workers=0, policy="off")

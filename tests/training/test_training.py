@@ -102,7 +102,11 @@ def test_a_training_that_was_interrupted_ends_as_one_that_was_not(
 
 @pytest.mark.parametrize(
     ("architecture", "loss", "precision"),
-    [("tsva", "mse", "float32"), ("unet", "relative", "bfloat16"), ("burst", "psnr", "float32")],
+    [
+        ("tsva", "mse", "float32"),
+        pytest.param("unet", "relative", "bfloat16", marks=pytest.mark.long),
+        pytest.param("burst", "psnr", "float32", marks=pytest.mark.long),
+    ],
 )
 def test_the_papers_networks_train_too(
     manifest: Path, tmp_path: Path, architecture: str, loss: str, precision: str
@@ -195,6 +199,7 @@ def test_muon_finds_a_linear_map() -> None:
     assert shares[-1] < 0.02 * shares[0]
 
 
+@pytest.mark.long
 def test_a_training_goes_on_after_it_was_killed(manifest: Path, tmp_path: Path) -> None:
     """The command, killed after its first validation, ends with the weights of one that was left alone."""
     config = tmp_path / "tiny.toml"

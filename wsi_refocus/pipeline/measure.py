@@ -149,8 +149,9 @@ def _judged(row: CellRecord, judgement: Judgement, policy: Policy) -> CellRecord
 def _measured(row: CellRecord, images: CellImages) -> CellRecord:
     first, second = brenner_gradient(images.first), brenner_gradient(images.second)
     row = replace(row, brenner_first=first, brenner_second=second)
-    for name, value in measures_of_output(images).items():
-        row = replace(row, **{name: value})  # type: ignore[arg-type]
+    shots = ((images.first, first), (images.second, second))
+    known = next((brenner for shot, brenner in shots if np.array_equal(shot, images.output)), None)
+    row = replace(row, **measures_of_output(images, known))  # type: ignore[arg-type]
     truth = images.truth
     if truth is None:
         return row
@@ -163,9 +164,9 @@ def _measured(row: CellRecord, images: CellImages) -> CellRecord:
     )
 
 
-def measures_of_output(images: CellImages) -> dict[str, float]:
-    """Those columns of a cell that are measured on what was written."""
-    measures = {"brenner_output": brenner_gradient(images.output)}
+def measures_of_output(images: CellImages, brenner: float | None = None) -> dict[str, float]:
+    """Those columns of a cell that are measured on what was written, its Brenner gradient unless that is known."""
+    measures = {"brenner_output": brenner_gradient(images.output) if brenner is None else brenner}
     if images.truth is not None:
         measures |= {
             "psnr_output": psnr(images.output, images.truth),
