@@ -7,7 +7,8 @@ import time
 import numpy as np
 
 from wsi_refocus.config import RunSettings
-from wsi_refocus.methods import MethodSpec, device_count, is_trained, make_method, resolve_device
+from wsi_refocus.methods import MethodSpec, is_trained, make_method, resolve_device
+from wsi_refocus.pipeline.place import workforce_here
 from wsi_refocus.pipeline.prepare import absolute
 from wsi_refocus.pipeline.workforce import Workforce
 from wsi_refocus.tiling.grid import CELL
@@ -64,5 +65,4 @@ class Speed:
 
 def workforce_of(settings: RunSettings) -> Workforce:
     """Processes and threads that a run on this machine would have."""
-    device = resolve_device(settings.device, settings.method)
-    return Workforce.choose(settings.workers, settings.threads, device_count() if device.startswith("cuda") else 0)
+    return workforce_here(settings, resolve_device(settings.device, settings.method))

@@ -56,11 +56,24 @@ def place_of(settings: RunSettings) -> Place:
         found = read_cluster(settings.cluster, settings.cluster_config, settings.adapt, gpus=gpus)
         assert isinstance(found, Workforce)  # noqa: S101 - it is no batch system
         return Place(found, None, device)
-    workforce = Workforce.choose(settings.workers, settings.threads, gpus)
     elsewhere = None
     if settings.scheduler is not None:
         elsewhere = Scheduler(settings.scheduler, settings.tls_ca_file, settings.tls_cert, settings.tls_key)
-    return Place(workforce, elsewhere, device)
+    return Place(workforce_here(settings, device), elsewhere, device)
+
+
+def workforce_here(settings: RunSettings, device: str) -> Workforce:
+    """Processes and threads that a run on this machine gets.
+
+    Parameters
+    ----------
+    settings
+        Settings of a run.
+    device
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    """
+    gpus = device_count() if device.startswith("cuda") else 0
+    return Workforce.choose(settings.workers, settings.threads, gpus, together=2 if uses_gpu(settings.method) else 1)
 
 
 def _on_jobs(settings: RunSettings) -> Place:

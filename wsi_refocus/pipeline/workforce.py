@@ -31,15 +31,16 @@ class Workforce:
     adapt: tuple[int, int] | None = None
 
     @classmethod
-    def choose(cls, workers: int | None, threads: int | None, gpus: int) -> Workforce:
+    def choose(cls, workers: int | None, threads: int | None, gpus: int, *, together: int = 2) -> Workforce:
         """Fill in what the user left open.
 
-        On GPUs: one process each, with three tasks in hand. On the CPU: processes of up to two threads,
-        one thread a core; each prediction is single-threaded, so that results depend on neither number.
+        On GPUs: one process each, with three tasks in hand. On the CPU: processes of up to ``together`` threads, one
+        thread a core; each prediction is single-threaded, so that results depend on neither number. Networks, which
+        leave the interpreter for seconds, share a process and its memory; other methods are faster each in its own.
         """
         if gpus:
             return cls(min(workers, gpus) if workers is not None else gpus, threads or GPU_SLOTS, gpus)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         if workers is None:
-            workers = max(1, cores // (threads or 2))
+            workers = max(1, cores // (threads or together))
         return cls(workers, threads or max(1, cores // max(1, workers)), 0)
