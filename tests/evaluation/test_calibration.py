@@ -64,6 +64,7 @@ def test_a_fit_is_better_than_nominal_optics_on_the_half_it_has_not_seen(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_tuning_learns_from_the_upper_half_and_helps_on_the_lower(planes: list[np.ndarray], tmp_path: Path) -> None:
     cases = cases_of_stack(planes, 0.5, MPP, 2, [(1, 3)])
     fitted = OpticsProfile(Microscope(0.5, 0.9), Regularisation(0.2, 0.1, 0.1))

@@ -36,6 +36,7 @@ def _train(config: Path, output: Path, processes: int) -> subprocess.CompletedPr
     return subprocess.run(command, capture_output=True, text=True, timeout=250)
 
 
+@pytest.mark.long
 def test_two_processes_find_the_weights_of_one(manifest: Path, tmp_path: Path) -> None:
     config = _config(manifest, tmp_path)
     outputs = [tmp_path / "one", tmp_path / "two"]
