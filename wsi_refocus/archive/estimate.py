@@ -13,12 +13,13 @@ from typing import Any
 from wsi_refocus.archive.entry import Entry, Refused
 from wsi_refocus.archive.footprint import count_files, estimate_bytes
 from wsi_refocus.archive.sizes import size_of
-from wsi_refocus.archive.speed import Speed, workforce_of
+from wsi_refocus.archive.speed import Speed
 from wsi_refocus.config import RunSettings
 from wsi_refocus.errors import RefocusError
 from wsi_refocus.ngff.layout import StoreLayout
 from wsi_refocus.ngff.metadata import is_finished
 from wsi_refocus.pipeline.inspect import memory_mb
+from wsi_refocus.pipeline.place import workforce_here
 from wsi_refocus.pipeline.prepare import look, view_of
 from wsi_refocus.slide.open import require_mpp
 from wsi_refocus.storage.urls import is_remote
@@ -134,7 +135,7 @@ def _look(entry: Entry, settings: RunSettings) -> Estimate | Refused:
             within = [cell for cell, share in shares.items() if share > 0]
             without = [cell for cell, share in shares.items() if share <= 0]
             size = estimate_bytes(source, pair.first, within, without, layout)
-            workforce = workforce_of(settings)
+            workforce = workforce_here(settings)
             return Estimate(
                 slide=entry.slide,
                 second=entry.second,

@@ -8,9 +8,7 @@ import numpy as np
 
 from wsi_refocus.config import RunSettings
 from wsi_refocus.methods import MethodSpec, is_trained, make_method, resolve_device
-from wsi_refocus.pipeline.place import workforce_here
 from wsi_refocus.pipeline.prepare import absolute
-from wsi_refocus.pipeline.workforce import Workforce
 from wsi_refocus.tiling.grid import CELL
 
 _SLIDE_SECONDS, _SHARD_SECONDS, _TILE_SECONDS = 2.5, 0.6, 0.1
@@ -61,8 +59,3 @@ class Speed:
             method.restore(shots[0], shots[1])
             self._tiles[spec] = clock() - began
         return self._tiles[spec]
-
-
-def workforce_of(settings: RunSettings) -> Workforce:
-    """Processes and threads that a run on this machine would have."""
-    return workforce_here(settings, resolve_device(settings.device, settings.method))

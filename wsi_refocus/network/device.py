@@ -19,7 +19,7 @@ def keep_freed_memory() -> None:
     """Tell glibc to keep freed memory for what comes next, as long as that is less than 1 GiB; no-op elsewhere.
 
     Maps of many megabytes come and go with every layer. Given back to the system each time, they are faulted in anew,
-    and a prediction takes up to twice as long.
+    and a prediction takes up to twice as long. Workers are told so by their environment before they start.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):

@@ -96,7 +96,10 @@ class DualPlaneFilters(nn.Module):
         height, width = (_Cut.of(side, self.radius) for side in density.shape[-2:])
         size = (height.block, width.block)
         response = self._response(size)
-        density = density[..., height.around, :][..., width.around]
+        if height.rim:
+            density = density[..., height.around, :]
+        if width.rim:
+            density = density[..., width.around]
         places = [(y, x) for y in height.starts for x in width.starts]
         spectra = [torch.fft.rfft2(density[..., y : y + size[0], x : x + size[1]]) for y, x in places]
         for each in response:

@@ -59,19 +59,12 @@ def place_of(settings: RunSettings) -> Place:
     elsewhere = None
     if settings.scheduler is not None:
         elsewhere = Scheduler(settings.scheduler, settings.tls_ca_file, settings.tls_cert, settings.tls_key)
-    return Place(workforce_here(settings, device), elsewhere, device)
+    return Place(workforce_here(settings), elsewhere, device)
 
 
-def workforce_here(settings: RunSettings, device: str) -> Workforce:
-    """Processes and threads that a run on this machine gets.
-
-    Parameters
-    ----------
-    settings
-        Settings of a run.
-    device
-        ``cpu``, ``cuda`` or ``cuda:N``.
-    """
+def workforce_here(settings: RunSettings) -> Workforce:
+    """Processes and threads that a run on this machine gets."""
+    device = resolve_device(settings.device, settings.method)
     gpus = device_count() if device.startswith("cuda") else 0
     return Workforce.choose(settings.workers, settings.threads, gpus, together=2 if uses_gpu(settings.method) else 1)
 
