@@ -9,7 +9,7 @@ import click
 
 from wsi_refocus_cli.interruption import take_termination_as_interrupt
 from wsi_refocus_cli.options import slide_arguments, speaking_options
-from wsi_refocus_cli.run_options import delivery_of, delivery_options, refocusing_options, working_options
+from wsi_refocus_cli.run_options import begin_early, delivery_of, delivery_options, refocusing_options, working_options
 
 
 @click.command()
@@ -33,6 +33,7 @@ def command(
     one plane each, in any format that OpenSlide reads. Both may be URLs, and so may the output. An interrupted run is
     continued by the same command.
     """
+    begin_early(slide, options)
     from rich.console import Console
 
     from wsi_refocus.archive.delivery import deliver

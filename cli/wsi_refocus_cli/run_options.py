@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -124,6 +125,17 @@ def delivery_options(command: Command) -> Command:
         click.option("--export-quality", type=click.IntRange(1, 100), default=90, show_default=True, help="Of JPEG."),
     )  # fmt: skip
     return _added(command, options)
+
+
+def begin_early(slide: str, options: dict[str, Any]) -> None:
+    """Let workers begin to import before this process itself does, if there is a slide and it will have workers."""
+    elsewhere = options["scheduler"] or options["cluster"] or options["workers"] == 0
+    if elsewhere or not ("://" in slide or Path(slide).exists()):
+        return
+    from wsi_refocus.methods import uses_gpu
+    from wsi_refocus.pipeline import head_start
+
+    head_start.begin(with_torch=uses_gpu(options["method"]))
 
 
 def delivery_of(options: dict[str, Any]) -> Delivery:

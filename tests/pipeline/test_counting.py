@@ -7,6 +7,7 @@ import tifffile
 
 from tests.ngff.stores import opened_files
 from wsi_refocus.config import make_settings
+from wsi_refocus.methods import MethodTraits, make_method
 from wsi_refocus.ngff.store import create_store
 from wsi_refocus.pipeline.engine import LocalEngine
 from wsi_refocus.pipeline.journal import Journal
@@ -23,7 +24,7 @@ def test_blocks_are_decoded_about_once(slide: Path, weights: Path, tmp_path: Pat
     settings = make_settings(method=method, checkpoint=str(weights) if method == "tsva" else None, workers=0)
     view = view_of(str(slide), None, settings)
     with view.open() as source:
-        job = prepare(view, source, settings)
+        job = prepare(view, source, settings, lambda spec: MethodTraits.of(make_method(spec)))
         survey = survey_slide(job, LocalEngine(2), Silence())
     record = RunRecord(job.identity, view, (0, 1), job.method, job.layout, settings.tile, survey)
     Journal(tmp_path).begin(record.to_json())

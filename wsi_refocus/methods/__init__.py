@@ -1,7 +1,7 @@
 """Methods that make one in-focus image of two defocused ones, behind one protocol."""
 
 from wsi_refocus.methods.by_torch import PHASE_RANGE, PHASE_ZERO, bank_for, inversion_method, make_phase, weights_of
-from wsi_refocus.methods.protocol import Locating, Method, MethodSpec, ShotGeometry
+from wsi_refocus.methods.protocol import Locating, Method, MethodSpec, MethodTraits, ShotGeometry
 from wsi_refocus.methods.registry import (
     available,
     device_count,
@@ -18,6 +18,7 @@ __all__ = [
     "Locating",
     "Method",
     "MethodSpec",
+    "MethodTraits",
     "ShotGeometry",
     "available",
     "bank_for",

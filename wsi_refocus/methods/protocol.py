@@ -110,6 +110,33 @@ class Method(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class MethodTraits:
+    """What a run must know of a method before it begins, without having it in its own process.
+
+    Attributes
+    ----------
+    name : str
+        Name in the registry.
+    stride : int
+        As of `Method`.
+    by_height : bool
+        As of `Method`.
+    checkpoint_sha256 : str or None
+        As of `Method`.
+    """
+
+    name: str
+    stride: int
+    by_height: bool
+    checkpoint_sha256: str | None
+
+    @classmethod
+    def of(cls, method: Method) -> Self:
+        """Traits of a method."""
+        return cls(method.name, method.stride, method.by_height, method.checkpoint_sha256)
+
+
 @runtime_checkable
 class Locating(Protocol):
     """A method that can also say where the section lies."""

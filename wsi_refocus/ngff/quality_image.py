@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from wsi_refocus.errors import OutputError
@@ -19,6 +19,9 @@ from wsi_refocus.ngff.files import explained
 from wsi_refocus.ngff.layout import StoreLayout, pyramid_levels
 from wsi_refocus.ngff.multiscales import Channel, image_attributes
 from wsi_refocus.ngff.stored import said
+
+if TYPE_CHECKING:  # workers do without, and it takes half a second to import
+    import pandas as pd
 
 QUALITY_GROUP = "quality"
 """Group of the image in an output."""
@@ -91,7 +94,7 @@ def write_quality_image(path: str | Path, frame: pd.DataFrame, layout: StoreLayo
         layout.chunk,
         (layout.chunk,),
     )
-    whole = [pd.api.types.is_integer_dtype(values) for values in measures.values()]
+    whole = [values.dtype.kind in "iu" for values in measures.values()]
     channels = [_channel(name, plane, name == "decision") for name, plane in zip(measures, planes, strict=True)]
     group = Path(path) / QUALITY_GROUP
     with explained(path):
@@ -155,7 +158,7 @@ def drawn_measures(frame: pd.DataFrame) -> dict[str, pd.Series]:
     measures = {"decision": codes}
     for name in frame.columns:
         column = frame[name]
-        drawable = pd.api.types.is_numeric_dtype(column) and name not in _PLACE
+        drawable = column.dtype.kind in "biuf" and name not in _PLACE
         if drawable and bool(np.isfinite(column.to_numpy(np.float64)).any()):
             measures[str(name)] = column
     return measures

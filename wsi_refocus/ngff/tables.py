@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from wsi_refocus.errors import OutputError
 from wsi_refocus.ngff.files import explained, write_whole
 from wsi_refocus.ngff.stored import said
+
+if TYPE_CHECKING:  # workers only want to know where the table lies
+    import pandas as pd
 
 QUALITY_TABLE = "tables/quality.parquet"
 """Where the table lies in an output."""
@@ -35,6 +35,9 @@ def write_quality(path: str | Path, frame: pd.DataFrame, columns: Mapping[str, t
     OutputError
         If the disk is full or the folder cannot be written.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     described = columns or {}
     table = pa.Table.from_pandas(frame, preserve_index=False)
     fields = [
@@ -67,6 +70,9 @@ def read_quality(path: str | Path) -> pd.DataFrame:
     OutputError
         If there is no table, or it is damaged.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     file = Path(path) / QUALITY_TABLE
     try:
         table = pq.read_table(file, partitioning=None)

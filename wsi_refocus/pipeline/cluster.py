@@ -11,6 +11,7 @@ from wsi_refocus.errors import RefocusError, UsageError
 from wsi_refocus.pipeline.allocator import ALLOCATOR
 from wsi_refocus.pipeline.dask_engine import DaskEngine
 from wsi_refocus.pipeline.engine import Engine, LocalEngine
+from wsi_refocus.pipeline.head_start import START_METHOD
 from wsi_refocus.pipeline.jobs.description import Jobs
 from wsi_refocus.pipeline.jobs.opening import job_cluster
 from wsi_refocus.pipeline.roster import Supply
@@ -119,12 +120,12 @@ def _tell_dashboard(client: Any) -> None:
         logger.info("dashboard: %s", client.dashboard_link)
 
 
-def _local_cluster(workforce: Workforce) -> Any:
+@contextlib.contextmanager
+def _local_cluster(workforce: Workforce) -> Iterator[Any]:
     import dask
-    from distributed import LocalCluster
 
-    quiet = {
-        "distributed.worker.multiprocessing-method": "spawn",
+    settings = {
+        "distributed.worker.multiprocessing-method": START_METHOD,
         # a shard in hand is the unit of memory; Dask's own spilling and pausing would only get in the way
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,
@@ -134,17 +135,23 @@ def _local_cluster(workforce: Workforce) -> Any:
         "distributed.scheduler.allowed-failures": DEATHS,
         **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in ALLOCATOR.items()},
     }
+    with dask.config.set(settings), _started(workforce) as cluster:  # they hold for workers that come later, too
+        yield cluster
+
+
+def _started(workforce: Workforce) -> Any:
+    from distributed import LocalCluster
+
     try:
-        with dask.config.set(quiet):
-            return LocalCluster(
-                n_workers=workforce.workers if workforce.adapt is None else workforce.adapt[0],
-                threads_per_worker=workforce.threads,
-                processes=True,
-                dashboard_address=None,
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # of what else it serves over HTTP
-                memory_limit=None,
-                resources={"GPU": workforce.threads} if workforce.gpus else None,
-                silence_logs=logging.CRITICAL,  # what fails in a shard is told by the run, in one line
-            )
+        return LocalCluster(
+            n_workers=workforce.workers if workforce.adapt is None else workforce.adapt[0],
+            threads_per_worker=workforce.threads,
+            processes=True,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # of what else it serves over HTTP
+            memory_limit=None,
+            resources={"GPU": workforce.threads} if workforce.gpus else None,
+            silence_logs=logging.CRITICAL,  # what fails in a shard is told by the run, in one line
+        )
     except (OSError, RuntimeError) as error:
         raise RefocusError(f"no local cluster could be started ({error}); try --workers 0") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from wsi_refocus import __version__
 from wsi_refocus.config import RunSettings
 from wsi_refocus.errors import SlideError, UsageError
 from wsi_refocus.geometry import Region
-from wsi_refocus.methods import Method, MethodSpec, ShotGeometry, is_trained, make_method, weights_of
+from wsi_refocus.methods import MethodSpec, MethodTraits, ShotGeometry, is_trained, weights_of
 from wsi_refocus.ngff.layout import StoreLayout
 from wsi_refocus.optics.profile import profile_sha256
 from wsi_refocus.pairing.planes import DEFAULT_DEFOCUS_OFFSET_UM, PlanePair, choose_pair
@@ -123,8 +123,19 @@ def look(source: SlideSource, settings: RunSettings) -> tuple[TissueMask, PlaneP
     return tissue, pair
 
 
-def prepare(view: View, source: SlideSource, settings: RunSettings) -> Job:
+def prepare(
+    view: View, source: SlideSource, settings: RunSettings, described: Callable[[MethodSpec], MethodTraits]
+) -> Job:
     """Settle everything that a run needs, and refuse what cannot work, before anything is written.
+
+    Parameters
+    ----------
+    view, source
+        The slide, and the same, open.
+    settings
+        Settings of the run.
+    described
+        Tells of a method, which need not be made in this process.
 
     Raises
     ------
@@ -140,7 +151,7 @@ def prepare(view: View, source: SlideSource, settings: RunSettings) -> Job:
     tissue, pair = look(source, settings)
     shots = ShotGeometry(pair.defocus_offset_um or DEFAULT_DEFOCUS_OFFSET_UM, (mpp[0] + mpp[1]) / 2)
     spec = MethodSpec(settings.method, settings.checkpoint, device, shots, absolute(settings.profile))
-    method = make_method(replace(spec, device="cpu"))
+    method = described(spec)
     _check_tile(settings.tile, method)
     if (method.by_height or settings.phase) and pair.defocus_offset_um is None:
         logger.warning(
@@ -173,7 +184,7 @@ def prepare(view: View, source: SlideSource, settings: RunSettings) -> Job:
     return Job(view, source, tissue, pair, spec, method.checkpoint_sha256, trust, calibration, layout, identity)
 
 
-def _trust_of(settings: RunSettings, spec: MethodSpec, method: Method) -> tuple[TrustSpec | None, Calibration]:
+def _trust_of(settings: RunSettings, spec: MethodSpec, method: MethodTraits) -> tuple[TrustSpec | None, Calibration]:
     """How tiles are judged, and by which calibration; a missing one is said."""
     if settings.policy == "off":
         return None, Calibration(note="tiles were not judged (--policy off)")
@@ -193,7 +204,7 @@ def absolute(path: str | None) -> str | None:
     return None if path is None else str(Path(path).absolute())
 
 
-def _check_tile(tile: int, method: Method) -> None:
+def _check_tile(tile: int, method: MethodTraits) -> None:
     if tile % method.stride:
         raise UsageError(f"--tile {tile} is not a multiple of {method.stride}, the stride of {method.name}")
 

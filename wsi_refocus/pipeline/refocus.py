@@ -8,15 +8,17 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from wsi_refocus.config import RunSettings, make_settings
 from wsi_refocus.errors import CheckpointError, FailedShardsError, OutputError
-from wsi_refocus.methods import MethodSpec
+from wsi_refocus.methods import MethodSpec, MethodTraits, uses_gpu
 from wsi_refocus.ngff.layout import ShardIndex
 from wsi_refocus.ngff.metadata import PHASE_GROUP
 from wsi_refocus.ngff.store import create_store
+from wsi_refocus.pipeline import head_start
 from wsi_refocus.pipeline.cluster import open_engine
 from wsi_refocus.pipeline.engine import Engine, Outcome
 from wsi_refocus.pipeline.finish import PREVIEW, finish
@@ -30,7 +32,7 @@ from wsi_refocus.pipeline.record import RunRecord
 from wsi_refocus.pipeline.seams import seams_of
 from wsi_refocus.pipeline.summary import RunSummary, count_decisions, fidelity
 from wsi_refocus.pipeline.survey import survey_reference, survey_slide
-from wsi_refocus.pipeline.worker import ShardReport, mend_shard, refocus_shard, release, warm_up
+from wsi_refocus.pipeline.worker import ShardReport, describe, mend_shard, refocus_shard, release, warm_up
 from wsi_refocus.tiling.grid import CellGrid
 
 logger = logging.getLogger(__name__)
@@ -125,13 +127,15 @@ def refocus_with(
         source = stack.enter_context(view.open())
         check_output(folder, settings.overwrite)
         stack.enter_context(claimed(folder))
-        if engine is not None:
-            job, runner = prepare(view, source, settings), engine
-        else:
-            with ThreadPoolExecutor(1) as beside:
-                starting = beside.submit(start_engine, stack, settings)
-                job = prepare(view, source, settings)
-                runner = starting.result()
+        with ThreadPoolExecutor(1) as beside:
+            starting = beside.submit(lambda: engine or start_engine(stack, settings))
+
+            def described(spec: MethodSpec) -> MethodTraits:
+                import_module("scipy.ndimage")  # the survey needs it, and there is time now
+                return _described(spec, starting.result())
+
+            job = prepare(view, source, settings, described)
+            runner = starting.result()
         make_way(folder, job, settings.overwrite)
         record = _begin_or_resume(folder, job, settings, runner, progress)
         pixels = _make_shards(folder, record, settings.retries, runner, progress, memory)
@@ -168,10 +172,20 @@ def start_engine(stack: contextlib.ExitStack, settings: RunSettings) -> Engine:
         Settings of the run.
     """
     place = place_of(settings)
+    if place.elsewhere is None and place.workforce.workers:
+        head_start.begin(with_torch=uses_gpu(settings.method))
     engine = stack.enter_context(open_engine(place.workforce, place.elsewhere, task_seconds=settings.shard_timeout))
     spec = MethodSpec(settings.method, settings.checkpoint, place.device, profile=absolute(settings.profile))
     engine.warm_up(warm_up, spec, engine.threads)
     return engine
+
+
+def _described(spec: MethodSpec, runner: Engine) -> MethodTraits:
+    """What a worker tells of a method: it has loaded it meanwhile, and this process need not."""
+    (outcome,) = runner.run(describe, [spec], (runner.threads,), 0)
+    if outcome.result is None:
+        raise outcome.error or RuntimeError(f"{spec.name} is not described")
+    return outcome.result
 
 
 def _begin_or_resume(folder: Path, job: Job, settings: RunSettings, runner: Engine, progress: Progress) -> RunRecord:

@@ -11,7 +11,7 @@ from typing import Any
 
 from wsi_refocus.errors import OutputError
 from wsi_refocus.geometry import Region
-from wsi_refocus.methods import Method, MethodSpec, device_count, make_method
+from wsi_refocus.methods import Method, MethodSpec, MethodTraits, device_count, make_method
 from wsi_refocus.ngff.layout import ShardIndex
 from wsi_refocus.ngff.store import read_level, write_shard
 from wsi_refocus.pipeline.compose import compose
@@ -142,6 +142,17 @@ def method_here(spec: MethodSpec, threads: int) -> Method:
     spec = on_this_worker(spec, threads)
     with _methods.use(spec, lambda: make_method(spec)) as method:
         return method
+
+
+def describe(threads: int, spec: MethodSpec) -> MethodTraits:
+    """Tell of a method where it will work; the function that is sent to a worker before the first shard.
+
+    Raises
+    ------
+    UsageError, CheckpointError
+        If it cannot be made there.
+    """
+    return MethodTraits.of(method_here(spec, threads))
 
 
 def warm_up(spec: MethodSpec, threads: int) -> None:

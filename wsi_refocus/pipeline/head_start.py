@@ -1,0 +1,63 @@
+"""A head start for workers: one process imports what they need while the run is still being prepared."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+
+from wsi_refocus.pipeline.allocator import ALLOCATOR
+
+START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+"""How workers of this machine come to be. Forking a process that holds torch is safe on Linux only."""
+
+_NEEDED = (
+    "distributed.nanny",
+    "scipy.fft",
+    "scipy.ndimage",
+    "skimage.color",
+    "skimage.filters",
+    "wsi_refocus.pipeline.task",
+    "wsi_refocus.pipeline.survey",
+    "wsi_refocus.pipeline.worker",
+    "wsi_refocus.slide.ome_tiff",
+)
+_NEEDED_WITH_TORCH = ("torch", "wsi_refocus.network.inference", "wsi_refocus.network.architectures")
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+
+def begin(*, with_torch: bool) -> None:
+    """Start the process that workers are forked from; it imports in the background.
+
+    Workers come to life with everything imported, share its memory, and cost the imports once for all of them. Where
+    such a process is there already, or there can be none, nothing happens: workers import what is missing.
+
+    Parameters
+    ----------
+    with_torch
+        Whether workers will need torch.
+    """
+    if START_METHOD != "forkserver":
+        return
+    forkserver = import_module("multiprocessing.forkserver")
+    multiprocessing.set_forkserver_preload([*(_NEEDED_WITH_TORCH if with_torch else ()), *_NEEDED])
+    with _environment(_ONE_THREAD | {name: str(value) for name, value in ALLOCATOR.items()}):
+        forkserver.ensure_running()
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for what is started meanwhile; they are read as a process begins."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
