@@ -42,7 +42,7 @@ run: .venv/ready
 	$(BIN)/wsi-refocus run $(SAMPLE) --output $(RESULT) --reference sample_slides/cmu-1-truth.ome.tiff --overwrite
 
 test: .venv/ready-dev
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=3 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 check: .venv/ready-dev
 	$(BIN)/ruff check

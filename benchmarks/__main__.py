@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import conversion, memory, methods, networks, scaling, start, throughput, tissue, trust
+from benchmarks import conversion, memory, methods, networks, scaling, start, throughput, tiled, tissue, trust
 
 ALL = {
     "conversion": conversion.main,
     "throughput": throughput.main,
+    "tiled": tiled.main,
     "networks": networks.main,
     "scaling": scaling.main,
     "start": start.main,
@@ -17,7 +18,7 @@ ALL = {
     "methods": methods.main,
     "trust": trust.main,
 }
-USUAL = ("start", "conversion", "networks", "throughput", "tissue", "scaling")
+USUAL = ("start", "conversion", "tiled", "networks", "throughput", "tissue", "scaling")
 
 
 def main() -> None:

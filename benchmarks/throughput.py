@@ -16,7 +16,7 @@ from unittest.mock import patch
 from tests.support.two_shot import write_large_ome_tiff
 from wsi_refocus.config import make_settings
 from wsi_refocus.geometry import Size
-from wsi_refocus.methods import MethodSpec, make_method
+from wsi_refocus.methods import MethodSpec, MethodTraits, make_method
 from wsi_refocus.pipeline.allocator import ALLOCATOR
 from wsi_refocus.pipeline.compose import planned_jobs
 from wsi_refocus.pipeline.engine import LocalEngine
@@ -28,7 +28,7 @@ from wsi_refocus.pipeline.survey import survey_slide
 from wsi_refocus.pipeline.workforce import Workforce
 from wsi_refocus.tiling.grid import TileGrid
 
-EDGE = 12_288
+EDGE = 8192
 RUNS = 2
 Shapes = list[Size]
 
@@ -82,7 +82,7 @@ def tile_shapes(slide: str) -> tuple[MethodSpec, Shapes]:
     settings = make_settings(device="cpu")
     view = view_of(slide, None, settings)
     with view.open() as source:
-        job = prepare(view, source, settings)
+        job = prepare(view, source, settings, lambda spec: MethodTraits.of(make_method(spec)))
         survey = survey_slide(job, LocalEngine(2), Silence())
     planes = (job.pair.first, job.pair.second)
     record = RunRecord(job.identity, view, planes, job.method, job.layout, settings.tile, survey)

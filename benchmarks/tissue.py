@@ -10,7 +10,7 @@ from statistics import median
 from benchmarks.process_tree import cost_of
 from tests.support.two_shot import write_large_ome_tiff
 
-EDGE = 5120
+EDGE = 8192
 SHARES = (1.0, 0.3)
 RUNS = 2
 

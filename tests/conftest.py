@@ -15,6 +15,14 @@ from wsi_refocus.network.model_card import ModelCard
 
 Image = NDArray[np.uint8]
 
+_LONGEST = ("evaluation", "training", "pipeline", "cli")
+"""Folders whose tests take longest: they begin first, so that no process is left alone with them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest first, and leave the order else as it is."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONGEST)
+
 
 @pytest.fixture(scope="session")
 def truth() -> Image:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from wsi_refocus.pipeline.head_start import START_METHOD
@@ -28,6 +29,15 @@ if __name__ == "__main__":
     process.join()
 """
 
+_NOTHING_TO_DO = """
+import multiprocessing.forkserver
+from wsi_refocus.pipeline.head_start import begin
+
+if __name__ == "__main__":
+    begin(with_torch=True)
+    print(multiprocessing.forkserver._forkserver._forkserver_pid)
+"""
+
 _RUN = """
 import sys
 from wsi_refocus_cli.app import main
@@ -49,6 +59,15 @@ def test_workers_are_born_with_what_they_need(tmp_path: Path, with_torch: bool) 
     said = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=True).stdout
     expected = ["torch"] * with_torch + ["distributed", "scipy.ndimage"]
     assert said.strip() == f"({expected!r}, '1')"
+
+
+@pytest.mark.skipif(START_METHOD != "forkserver", reason="workers are spawned here")
+def test_nothing_is_imported_any_more_when_there_is_nothing_to_do(tmp_path: Path) -> None:
+    """A command that ends at once leaves no process behind."""
+    script = tmp_path / "script.py"
+    script.write_text(_NOTHING_TO_DO)
+    said = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=True).stdout
+    assert not psutil.pid_exists(int(said)) or psutil.Process(int(said)).status() == psutil.STATUS_ZOMBIE
 
 
 def test_the_leading_process_imports_no_torch(slide: Path, weights: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -139,6 +140,7 @@ def deliver(
     else:
         with contextlib.ExitStack() as stack:
             copies = _copied(slide, second, delivery, progress, stack)
+            _report_thread().submit(import_module, "matplotlib.figure")  # half a second, and now there is time
             summary = refocus_with(
                 slide, second, str(folder), settings, progress=progress, csv=csv, engine=engine, copies=copies
             )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 
 from wsi_refocus.pipeline.allocator import ALLOCATOR
@@ -46,6 +48,16 @@ def begin(*, with_torch: bool) -> None:
     multiprocessing.set_forkserver_preload([*(_NEEDED_WITH_TORCH if with_torch else ()), *_NEEDED])
     with _environment(_ONE_THREAD | {name: str(value) for name, value in ALLOCATOR.items()}):
         forkserver.ensure_running()
+    atexit.register(_end)
+
+
+def _end() -> None:
+    """End that process: where this one has nothing to do after all, it would go on to import for seconds."""
+    forkserver = sys.modules.get("multiprocessing.forkserver")
+    number = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)
+    if number is not None:
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGTERM)
 
 
 @contextmanager
