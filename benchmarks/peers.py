@@ -1,4 +1,4 @@
-"""What other libraries make of the same slide, each in its own process: ``python -m benchmarks.peers NAME SLIDE OUT``."""
+"""What other libraries make of the same slide: ``python -m benchmarks.peers NAME SLIDE OUT``, a process each."""
 
 from __future__ import annotations
 
