@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from types import FrameType
+
+_LATER = 0.05
+"""Seconds after which an interrupt is tried again that came while something was imported."""
 
 
 def take_termination_as_interrupt() -> None:
-    """Let SIGTERM raise ``KeyboardInterrupt``, so that what cleans up after Ctrl-C cleans up after it too."""
+    """Let SIGTERM raise ``KeyboardInterrupt``, so that what cleans up after Ctrl-C cleans up after it too.
+
+    Neither does so in the middle of an import: the lock of a module that is left so is never given back, and other
+    threads that import wait for it for ever.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            again = threading.Timer(_LATER, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return
+        frame = frame.f_back
     raise KeyboardInterrupt

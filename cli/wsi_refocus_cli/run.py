@@ -33,6 +33,7 @@ def command(
     one plane each, in any format that OpenSlide reads. Both may be URLs, and so may the output. An interrupted run is
     continued by the same command.
     """
+    take_termination_as_interrupt()
     begin_early(slide, options)
     from rich.console import Console
 
@@ -40,7 +41,6 @@ def command(
     from wsi_refocus.config import make_settings
     from wsi_refocus_cli.console import ConsoleProgress, set_up_logging
 
-    take_termination_as_interrupt()
     console = Console(stderr=True)
     set_up_logging(verbose, quiet, console)
     delivery = delivery_of(options)

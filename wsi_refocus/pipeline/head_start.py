@@ -28,7 +28,7 @@ _NEEDED = (
     "wsi_refocus.slide.ome_tiff",
 )
 _NEEDED_WITH_TORCH = ("torch", "wsi_refocus.network.inference", "wsi_refocus.network.architectures")
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1)
 
 
 def begin(*, with_torch: bool) -> None:
@@ -45,8 +45,9 @@ def begin(*, with_torch: bool) -> None:
     if START_METHOD != "forkserver":
         return
     forkserver = import_module("multiprocessing.forkserver")
-    multiprocessing.set_forkserver_preload([*(_NEEDED_WITH_TORCH if with_torch else ()), *_NEEDED])
-    with _environment(_ONE_THREAD | {name: str(value) for name, value in ALLOCATOR.items()}):
+    names = (*(_NEEDED_WITH_TORCH if with_torch else ()), *_NEEDED)
+    multiprocessing.set_forkserver_preload(["wsi_refocus.pipeline.preloading"])
+    with _environment({**_ONE_THREAD, **ALLOCATOR, "WSI_REFOCUS_PRELOAD": " ".join(names)}):
         forkserver.ensure_running()
     atexit.register(_end)
 
@@ -61,10 +62,10 @@ def _end() -> None:
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def _environment(variables: Mapping[str, object]) -> Iterator[None]:
     """Set variables for what is started meanwhile; they are read as a process begins."""
     before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    os.environ.update({name: str(value) for name, value in variables.items()})
     try:
         yield
     finally:

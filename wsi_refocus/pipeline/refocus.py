@@ -6,7 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 from wsi_refocus.config import RunSettings, make_settings
 from wsi_refocus.errors import CheckpointError, FailedShardsError, OutputError
-from wsi_refocus.methods import MethodSpec, MethodTraits, uses_gpu
+from wsi_refocus.methods import MethodSpec, MethodTraits, make_method, uses_gpu
 from wsi_refocus.ngff.layout import ShardIndex
 from wsi_refocus.ngff.metadata import PHASE_GROUP
 from wsi_refocus.ngff.store import create_store
@@ -129,12 +129,8 @@ def refocus_with(
         stack.enter_context(claimed(folder))
         with ThreadPoolExecutor(1) as beside:
             starting = beside.submit(lambda: engine or start_engine(stack, settings))
-
-            def described(spec: MethodSpec) -> MethodTraits:
-                import_module("scipy.ndimage")  # the survey needs it, and there is time now
-                return _described(spec, starting.result())
-
-            job = prepare(view, source, settings, described)
+            at_hand = starting if engine is None and place_of(settings).elsewhere is None else None
+            job = prepare(view, source, settings, lambda spec: _described(spec, at_hand))
             runner = starting.result()
         make_way(folder, job, settings.overwrite)
         record = _begin_or_resume(folder, job, settings, runner, progress)
@@ -180,8 +176,15 @@ def start_engine(stack: contextlib.ExitStack, settings: RunSettings) -> Engine:
     return engine
 
 
-def _described(spec: MethodSpec, runner: Engine) -> MethodTraits:
-    """What a worker tells of a method: it has loaded it meanwhile, and this process need not."""
+def _described(spec: MethodSpec, at_hand: Future[Engine] | None) -> MethodTraits:
+    """What a worker of this machine tells of a method: it has loaded it meanwhile, and this process need not.
+
+    Where workers are not at hand but may have to be waited for, what is wrong is better found here.
+    """
+    if at_hand is None:
+        return MethodTraits.of(make_method(replace(spec, device="cpu")))
+    import_module("scipy.ndimage")  # the survey needs it, and there is time now
+    runner = at_hand.result()
     (outcome,) = runner.run(describe, [spec], (runner.threads,), 0)
     if outcome.result is None:
         raise outcome.error or RuntimeError(f"{spec.name} is not described")
