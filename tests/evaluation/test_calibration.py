@@ -116,6 +116,7 @@ def test_files_that_are_no_profiles_are_refused(tmp_path: Path, content: str) ->
         OpticsProfile.read(tmp_path / "none.json")
 
 
+@pytest.mark.long
 def test_the_command_writes_a_profile_only_if_it_helps(planes: list[np.ndarray], tmp_path: Path) -> None:
     for number, plane in enumerate(planes):
         Image.fromarray(plane).save(tmp_path / f"{number}.png")

@@ -56,7 +56,7 @@ def plain(
     return refocus_slide(slide, output=output, checkpoint=str(weights), workers=0, policy="off")
 
 
-@pytest.mark.parametrize("tile", [128, 320, 4096])
+@pytest.mark.parametrize("tile", [128, pytest.param(320, marks=pytest.mark.long), 4096])
 def test_tiled_equals_untiled(plain: RunSummary, slide: Path, weights: Path, tmp_path: Path, tile: int) -> None:
     other = refocus_slide(
         slide, output=tmp_path / "o.ome.zarr", checkpoint=str(weights), workers=0, tile=tile, policy="off"
@@ -64,7 +64,7 @@ def test_tiled_equals_untiled(plain: RunSummary, slide: Path, weights: Path, tmp
     assert _difference(whole(other), whole(plain)) <= 1
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_any_number_of_workers_writes_the_same_bytes(
     plain, slide: Path, weights: Path, tmp_path: Path, workers: int
 ) -> None:

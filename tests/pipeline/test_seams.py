@@ -151,7 +151,7 @@ def test_before_the_mending_the_borders_of_shards_are_hard(interrupted: Path, re
     assert np.array_equal(made[SHARD : SHARD + WIDTH, columns], refocused[SHARD : SHARD + WIDTH, columns])
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_any_number_of_workers_gives_the_same_bytes(judged: Judged, tinted: Path, tmp_path: Path, workers: int) -> None:
     other = refocus_slide(tinted, output=tmp_path / "o.ome.zarr", **options(workers=workers, threads=1))
     _assert_equal(other.output, judged)
