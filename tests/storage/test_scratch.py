@@ -290,14 +290,23 @@ def test_processes_share_copies_and_the_dead_hold_none(tmp_path: Path) -> None:
 def test_a_process_that_is_killed_while_it_copies_leaves_no_half_copy(tmp_path: Path, web: WebServer) -> None:
     content = file_of(tmp_path / "served" / "a.svs", 3 * PART)
     scratch = Scratch(str(tmp_path / "scratch"), 4 * PART)
-    web.fault = lambda path, wanted: "slow"
+    halfway, killed = threading.Event(), threading.Event()
+
+    def stop_at_the_last_part(path: str, wanted: str | None) -> str | None:
+        if wanted is None or not wanted.startswith(f"bytes={2 * PART}-"):
+            return None
+        halfway.set()
+        killed.wait(60)
+        return "hang up"
+
+    web.fault = stop_at_the_last_part
     process = copying(scratch.folder, f"{web.url}/a.svs", 4 * PART)
-    until = time.monotonic() + 30
-    while not any(file.is_file() and file.stat().st_size for file in Path(scratch.folder).glob("*.partial/**/*")):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    process.kill()
-    process.communicate()
+    try:
+        assert halfway.wait(60)
+    finally:
+        process.kill()
+        process.communicate()
+        killed.set()
     assert debris_in(scratch) and not copies_in(scratch)
     web.fault = lambda path, wanted: None
     other = file_of(tmp_path / "b.svs", 2 * PART, seed=1)
