@@ -4,7 +4,8 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# what is imported is compiled then: compiling all of it takes longer than installing
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 SAMPLE := sample_slides/cmu-1-two-shot.ome.tiff
 RESULT := build/cmu-1.refocused.ome.zarr
 
@@ -22,16 +23,20 @@ help:
 	@echo "make fuzz          feed the parsers what a coverage-guided fuzzer finds (SECONDS=120 each)"
 	@echo "make bench         measure throughput side by side with bare alternatives"
 
-.venv/ready: pyproject.toml constraints.txt
+.venv/made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wsi-refocus needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/ready: pyproject.toml constraints.txt | .venv/made
 	$(PIP) $(TORCH)
 	$(PIP) --editable '.[view,remote,cluster]'
 	@touch $@
 
-.venv/ready-dev: .venv/ready
+.venv/ready-dev: pyproject.toml constraints.txt | .venv/made
+	$(PIP) $(TORCH)
 	$(PIP) --editable $(MOST)
-	@touch $@
+	@touch .venv/ready $@
 
 .venv/ready-bench: .venv/ready-dev
 	$(PIP) --editable '.[bench]'
