@@ -4,7 +4,8 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
-# what is imported is compiled then: compiling all of it takes longer than installing
+# what is imported is compiled then, and kept, once: compiling all of it takes longer than installing
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 SAMPLE := sample_slides/cmu-1-two-shot.ome.tiff
 RESULT := build/cmu-1.refocused.ome.zarr

@@ -77,6 +77,13 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with a documented exit code."""
+    code = _run(arguments)
+    gc.freeze()  # or the interpreter looks through all that was ever imported on its way out: a third of a second
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run the command line; whatever goes wrong is said in a line, and its exit code returned."""
     try:
         code = group.main(
             args=None if arguments is None else list(arguments),
@@ -85,15 +92,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     except click.exceptions.Abort:
         click.echo("wsi-refocus: interrupted", err=True)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except RefocusError as error:
         click.echo(f"wsi-refocus: {error}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except KeyboardInterrupt:
         click.echo("wsi-refocus: interrupted; the same command continues where it stopped", err=True)
-        sys.exit(INTERRUPTED)
-    gc.freeze()  # or the interpreter looks through all that was ever imported on its way out: a third of a second
-    sys.exit(code if isinstance(code, int) else 0)
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0

@@ -49,8 +49,8 @@ def command(output: Path, serve: bool, port: int, no_browser: bool) -> None:
 
 def _wait(message: str) -> None:
     """Say where the slide is shown, and stay until Ctrl-C."""
-    click.echo(f"{message}\nStop with Ctrl-C.")
     try:
+        click.echo(f"{message}\nStop with Ctrl-C.")
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:

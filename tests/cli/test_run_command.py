@@ -20,6 +20,8 @@ SUMMARY_KEYS = {
     "output", "preview", "method", "checkpoint", "planes", "shift_px", "shape", "levels", "tiles", "seconds",
     "megapixels_per_second", "peak_rss_mb", "report", "exports",
 }  # fmt: skip
+ALONE = ["--workers", "1", "--threads", "1", "--policy", "off"]
+"""One shard after the other, by the network alone; judged runs that were interrupted go on in `tests.pipeline`."""
 
 
 def test_help_is_quick() -> None:
@@ -74,7 +76,7 @@ def test_info_tells_what_a_run_would_choose(slide: Path) -> None:
 @pytest.fixture(scope="module")
 def uninterrupted(slide: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     output = tmp_path_factory.mktemp("uninterrupted") / "o.ome.zarr"
-    done = call("run", slide, "-o", output, "--checkpoint", weights, "--workers", "1", "--threads", "1")
+    done = call("run", slide, "-o", output, "--checkpoint", weights, *ALONE)
     assert done.returncode == 0, done.stderr
     return array_files(output)
 
@@ -87,7 +89,7 @@ def test_an_interrupted_run_is_continued_to_the_same_bytes(
     slide: Path, weights: Path, tmp_path: Path, uninterrupted: dict[str, bytes], how: signal.Signals
 ) -> None:
     output = tmp_path / "o.ome.zarr"
-    arguments = ["run", slide, "-o", output, "--checkpoint", weights, "--workers", "1", "--threads", "1"]
+    arguments = ["run", slide, "-o", output, "--checkpoint", weights, *ALONE]
     process = start(arguments)
     journal = Journal(output)
     deadline = time.monotonic() + 120

@@ -10,13 +10,13 @@ import pytest
 from wsi_refocus.pipeline.head_start import START_METHOD
 
 _WORKER = """
-import multiprocessing, sys
+import multiprocessing, signal, sys
 from wsi_refocus.pipeline.head_start import begin
 
 def imported(pipe):
     import os
     pipe.send(([name for name in ("torch", "distributed", "scipy.ndimage") if name in sys.modules],
-               os.environ["OMP_NUM_THREADS"]))
+               os.environ["OMP_NUM_THREADS"], signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())))
 
 if __name__ == "__main__":
     begin(with_torch={with_torch})
@@ -53,12 +53,12 @@ if __name__ == "__main__":
 @pytest.mark.skipif(START_METHOD != "forkserver", reason="workers are spawned here")
 @pytest.mark.parametrize("with_torch", [True, False])
 def test_workers_are_born_with_what_they_need(tmp_path: Path, with_torch: bool) -> None:
-    """Forked from a process that has imported it, each with one thread for linear algebra."""
+    """Forked from a process that has imported it, each with one thread for linear algebra and deaf to Ctrl-C."""
     script = tmp_path / "script.py"
     script.write_text(_WORKER.format(with_torch=with_torch))
     said = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=True).stdout
     expected = ["torch"] * with_torch + ["distributed", "scipy.ndimage"]
-    assert said.strip() == f"({expected!r}, '1')"
+    assert said.strip() == f"({expected!r}, '1', True)"
 
 
 @pytest.mark.skipif(START_METHOD != "forkserver", reason="workers are spawned here")
@@ -74,19 +74,8 @@ def test_the_leading_process_imports_no_torch(slide: Path, weights: Path, tmp_pa
     """What a run must know of a network, a worker tells."""
     script = tmp_path / "script.py"
     script.write_text(_RUN)
-    arguments = [
-        "run",
-        slide,
-        "-o",
-        tmp_path / "out",
-        "--method",
-        "tsva",
-        "--checkpoint",
-        weights,
-        "--workers",
-        "1",
-        "-q",
-    ]
+    output, part = ["-o", tmp_path / "out", "-q"], ["--region", "1100,1100,600,600"]
+    arguments = ["run", slide, *output, *part, "--method", "tsva", "--checkpoint", weights, "--workers", "1"]
     done = subprocess.run(
         [sys.executable, script, *map(str, arguments)],
         capture_output=True,

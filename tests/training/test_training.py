@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,14 @@ from wsi_refocus.training.manifest import Entry, read_manifest, training_entries
 from wsi_refocus.training.muon import Muon, orthogonal
 from wsi_refocus.training.patches import Batch, draw_batch
 
+Settings = Callable[[Path, int], TrainingSettings]
 
-@pytest.fixture(autouse=True)
-def few_fields(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fields, "CHUNK", 2)
+
+@pytest.fixture(autouse=True, scope="module")
+def few_fields() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(fields, "CHUNK", 2)
+        yield
 
 
 SMALL = {"width": 8, "growth": 4, "dilations": (1, 2), "context": 8, "context_dilations": (1,)}
@@ -42,6 +47,26 @@ def _settings(manifest: Path, output: Path, steps: int) -> TrainingSettings:
         validation_share=0.3, fields=4, config=SMALL,
         device="cpu", validation_fields=2,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def simulated(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What trainings learn from and are validated on: it takes longest, and is the same for all."""
+    folder = tmp_path_factory.mktemp("simulated")
+    fit(_settings(manifest, folder, 1))
+    return folder
+
+
+@pytest.fixture
+def settings(manifest: Path, simulated: Path) -> Settings:
+    """Settings of a training whose fields are there."""
+
+    def made(output: Path, steps: int) -> TrainingSettings:
+        for name in ("fields", "validation"):
+            shutil.copytree(simulated / name, output / name, dirs_exist_ok=True)
+        return _settings(manifest, output, steps)
+
+    return made
 
 
 def test_nothing_of_the_test_split_reaches_training(manifest: Path) -> None:
@@ -77,7 +102,7 @@ def test_no_pixel_of_the_test_split_is_in_a_field(
 
 
 def test_a_training_that_was_interrupted_ends_as_one_that_was_not(
-    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []
 
@@ -89,9 +114,9 @@ def test_a_training_that_was_interrupted_ends_as_one_that_was_not(
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr("wsi_refocus.training.fit.draw_batch", draw_four)
-        fit(_settings(manifest, tmp_path / "two", 6))
-    resumed = fit(_settings(manifest, tmp_path / "two", 6))
-    at_once = fit(_settings(manifest, tmp_path / "one", 6))
+        fit(settings(tmp_path / "two", 6))
+    resumed = fit(settings(tmp_path / "two", 6))
+    at_once = fit(settings(tmp_path / "one", 6))
     rows = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4, 6]
     assert all(np.isfinite(row["loss"]) for row in rows)
@@ -119,9 +144,9 @@ def test_the_papers_networks_train_too(
     assert torch.any(network.head.weight != 0)
 
 
-def test_the_same_seed_draws_the_same_patches(manifest: Path, tmp_path: Path) -> None:
+def test_the_same_seed_draws_the_same_patches(manifest: Path, simulated: Path) -> None:
     train, _ = training_entries(read_manifest(manifest), 0.3)
-    files = fields.simulated_fields(train, tmp_path, 4, Guesses(), 0, 0)
+    files = fields.simulated_fields(train, simulated / "fields", 4, Guesses(), 0, 0)
     one, other, third = (draw_batch(files, 3, 64, np.random.default_rng(seed)) for seed in (5, 5, 6))
     assert torch.equal(one.candidates, other.candidates)
     assert torch.equal(one.truth, other.truth)
@@ -130,12 +155,12 @@ def test_the_same_seed_draws_the_same_patches(manifest: Path, tmp_path: Path) ->
 
 def test_fields_are_simulated_once(manifest: Path, tmp_path: Path) -> None:
     train, _ = training_entries(read_manifest(manifest), 0.3)
-    files = fields.simulated_fields(train, tmp_path / "a", 2, Guesses(), 7, 0)
-    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").rglob("*.npy")}
-    again = fields.simulated_fields(train, tmp_path / "a", 2, Guesses(), 7, 0)
-    assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / "a").rglob("*.npy")}
+    files = fields.simulated_fields(train, tmp_path, 1, Guesses(), 7, 0)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")}
+    again = fields.simulated_fields(train, tmp_path, 1, Guesses(), 7, 0)
+    assert times == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")}
     assert np.array_equal(files[0].shots, again[0].shots)
-    others = fields.simulated_fields(train, tmp_path / "a", 2, Guesses((0.0,)), 7, 0)
+    others = fields.simulated_fields(train, tmp_path, 1, Guesses((0.0,)), 7, 0)
     assert others[0].candidates.shape[1] == 1
 
 
@@ -151,7 +176,7 @@ def test_the_control_simulates_no_phase(manifest: Path, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_the_training_and_keeps_what_was_learned(
-    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []
 
@@ -162,18 +187,18 @@ def test_a_loss_that_is_no_number_ends_the_training_and_keeps_what_was_learned(
 
     with monkeypatch.context() as patched, pytest.raises(TrainingError, match="step 3"):
         patched.setattr("wsi_refocus.training.fit.draw_batch", draw_a_bad_third)
-        fit(_settings(manifest, tmp_path, 4))
-    network = fit(_settings(manifest, tmp_path, 4))
+        fit(settings(tmp_path, 4))
+    network = fit(settings(tmp_path, 4))
     assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [2, 4]
     assert all(torch.isfinite(value).all() for value in network.parameters())
 
 
 def test_training_ends_early_when_nothing_improves(
-    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([30.0, 29.0, 28.0, 27.0, 26.0])
     monkeypatch.setattr("wsi_refocus.training.fit.validate", lambda *_: {"network": next(scores)})
-    fit(_settings(manifest, tmp_path, 10).model_copy(update={"patience": 2}))
+    fit(settings(tmp_path, 10).model_copy(update={"patience": 2}))
     assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [2, 4, 6]
 
 

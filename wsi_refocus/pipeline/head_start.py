@@ -47,7 +47,9 @@ def begin(*, with_torch: bool) -> None:
     forkserver = import_module("multiprocessing.forkserver")
     names = (*(_NEEDED_WITH_TORCH if with_torch else ()), *_NEEDED)
     multiprocessing.set_forkserver_preload(["wsi_refocus.pipeline.preloading"])
-    with _environment({**_ONE_THREAD, **ALLOCATOR, "WSI_REFOCUS_PRELOAD": " ".join(names)}):
+    import_module("multiprocessing.resource_tracker").ensure_running()  # or it would let interrupts through again
+    variables = {**_ONE_THREAD, **ALLOCATOR, "WSI_REFOCUS_PRELOAD": " ".join(names)}
+    with _environment(variables), _deaf_to_interrupts():
         forkserver.ensure_running()
     atexit.register(_end)
 
@@ -59,6 +61,16 @@ def _end() -> None:
     if number is not None:
         with suppress(ProcessLookupError):
             os.kill(number, signal.SIGTERM)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Block Ctrl-C: it is for the process that leads, and those that are started meanwhile stay deaf to it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
