@@ -50,6 +50,7 @@ def _call_warm(arguments: list[str]) -> "subprocess.CompletedProcess[str]":
         server.stdin.write(json.dumps(asked) + "\n")
         server.stdin.flush()
         if not select.select([server.stdout], [], [], PATIENCE)[0]:
+            server.kill()
             _warm.cache_clear()
             raise TimeoutError(f"{arguments} takes more than {PATIENCE} s")
         code = int(server.stdout.readline())

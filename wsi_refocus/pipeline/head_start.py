@@ -36,6 +36,7 @@ def begin(*, with_torch: bool) -> None:
 
     Workers come to life with everything imported, share its memory, and cost the imports once for all of them. Where
     such a process is there already, or there can be none, nothing happens: workers import what is missing.
+    Ctrl-C is for the process that leads, which ends its workers: they are born deaf to it.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def _end() -> None:
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Block Ctrl-C: it is for the process that leads, and those that are started meanwhile stay deaf to it."""
+    """Block Ctrl-C for a moment; a process that is started meanwhile, and those forked from it, never hear it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
