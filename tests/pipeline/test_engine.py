@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distributed import Client, LocalCluster
 
 from wsi_refocus.errors import OutputError, UsageError
 from wsi_refocus.pipeline.cluster import open_engine
 from wsi_refocus.pipeline.engine import Engine
+from wsi_refocus.pipeline.versions import require_same_versions
 from wsi_refocus.pipeline.workforce import Workforce
 
 
@@ -75,6 +77,19 @@ def test_a_scheduler_that_is_not_there_is_named() -> None:
         open_engine(Workforce(1, 1), "tcp://127.0.0.1:1"),
     ):
         pass
+
+
+def test_a_scheduler_that_dies_while_it_is_asked_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as dask:
+        address = dask.scheduler_address
+
+        def asked_too_late(client: Client) -> list[str]:
+            dask.close()
+            return require_same_versions(client)
+
+        monkeypatch.setattr("wsi_refocus.pipeline.cluster.require_same_versions", asked_too_late)
+        with pytest.raises(UsageError, match=f"{address} does not answer"), open_engine(Workforce(1, 1), address):
+            pass
 
 
 @pytest.mark.parametrize(

@@ -92,15 +92,20 @@ def _on_this_machine(workforce: Workforce, task_seconds: float | None) -> Iterat
 def _on_scheduler(scheduler: Scheduler, task_seconds: float | None) -> Iterator[Engine]:
     from distributed import Client
 
-    try:
-        client = Client(scheduler.address, timeout="5s", set_as_default=False, security=scheduler.security())
-    except (OSError, TimeoutError, ValueError) as error:
-        said = " ".join(str(error).split())
-        raise UsageError(f"the Dask scheduler {scheduler.address} does not answer ({said})") from None
-    with client:
-        if not client.nthreads():
+    with contextlib.ExitStack() as stack:
+        try:
+            client = Client(scheduler.address, timeout="5s", set_as_default=False, security=scheduler.security())
+            stack.enter_context(client)
+            has_workers = bool(client.nthreads())
+            warnings = require_same_versions(client) if has_workers else []
+        except UsageError:
+            raise
+        except (OSError, TimeoutError, ValueError) as error:
+            said = " ".join(str(error).split())
+            raise UsageError(f"the Dask scheduler {scheduler.address} does not answer ({said})") from None
+        if not has_workers:
             raise UsageError(f"the Dask scheduler {scheduler.address} has no workers; start some and run again")
-        for warning in require_same_versions(client):
+        for warning in warnings:
             logger.warning("%s", warning)
         _tell_dashboard(client)
         yield DaskEngine(client, Supply(scheduler.address), task_seconds)
