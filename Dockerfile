@@ -15,7 +15,7 @@ ENV PIP_NO_CACHE_DIR=1
 COPY Makefile pyproject.toml constraints.txt README.md LICENSE ./
 COPY wsi_refocus wsi_refocus
 COPY cli cli
-# The same target that `make run` and `make test` begin with.
+# The same target that `make run` begins with.
 RUN make .venv/ready TORCH="torch==2.13.0 ${TORCH_INDEX:+--index-url ${TORCH_INDEX}}"
 # Nobody can write here later, so all is compiled now; some packages carry files for other versions of Python.
 RUN .venv/bin/python -m compileall -q .venv/lib wsi_refocus cli || true

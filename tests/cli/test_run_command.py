@@ -20,8 +20,8 @@ SUMMARY_KEYS = {
     "output", "preview", "method", "checkpoint", "planes", "shift_px", "shape", "levels", "tiles", "seconds",
     "megapixels_per_second", "peak_rss_mb", "report", "exports",
 }  # fmt: skip
-ALONE = ["--workers", "1", "--threads", "1", "--policy", "off"]
-"""One shard after the other, by the network alone; judged runs that were interrupted go on in `tests.pipeline`."""
+ALONE = ["--workers", "1", "--threads", "1"]
+"""One shard after the other."""
 
 
 def test_help_is_quick() -> None:

@@ -155,12 +155,12 @@ def test_the_same_seed_draws_the_same_patches(manifest: Path, simulated: Path) -
 
 def test_fields_are_simulated_once(manifest: Path, tmp_path: Path) -> None:
     train, _ = training_entries(read_manifest(manifest), 0.3)
-    files = fields.simulated_fields(train, tmp_path, 1, Guesses(), 7, 0)
+    files = fields.simulated_fields(train, tmp_path, 2, Guesses(), 7, 0)
     times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")}
-    again = fields.simulated_fields(train, tmp_path, 1, Guesses(), 7, 0)
+    again = fields.simulated_fields(train, tmp_path, 2, Guesses(), 7, 0)
     assert times == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")}
     assert np.array_equal(files[0].shots, again[0].shots)
-    others = fields.simulated_fields(train, tmp_path, 1, Guesses((0.0,)), 7, 0)
+    others = fields.simulated_fields(train, tmp_path, 2, Guesses((0.0,)), 7, 0)
     assert others[0].candidates.shape[1] == 1
 
 
