@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wsi_refocus.errors import UsageError
+from wsi_refocus.network.precision import Precision
 from wsi_refocus.tiling.grid import TILE
 from wsi_refocus.trust.choices import Policy, Uncertainty
 from wsi_refocus.trust.limits import Limits
@@ -54,6 +55,8 @@ class RunSettings(BaseModel):
         Edge in pixels of the tiles that a method works on.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
+    precision : str
+        ``full`` for networks in single precision, ``auto`` for less where that is faster.
     workers : int or None
         Worker processes; 0 works in this process, without a scheduler; None chooses.
     threads : int or None
@@ -105,6 +108,7 @@ class RunSettings(BaseModel):
     tissue_mask: bool = True
     tile: Annotated[int, Field(ge=64, le=8192)] = TILE
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Precision = "auto"
     workers: Annotated[int, Field(ge=0)] | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
     scheduler: str | None = None

@@ -91,6 +91,10 @@ def working_options(command: Command) -> Command:
     """Where and how the work is done."""
     options = (
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+        click.option(
+            "--precision", type=click.Choice(["auto", "full"]), default="auto", show_default=True,
+            help="full: networks in single precision, also where half of it is faster.",
+        ),
         click.option("--workers", type=int, help="Worker processes; 0 works in this process."),
         click.option("--threads", type=int, help="Shards in hand at once in each worker."),
         click.option("--scheduler", metavar="ADDRESS", help="Use an existing Dask scheduler, as tcp://host:8786."),

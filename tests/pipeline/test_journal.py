@@ -24,6 +24,17 @@ def test_a_run_is_remembered_and_forgotten(tmp_path: Path) -> None:
     assert not (tmp_path / FOLDER).exists()
 
 
+def test_workers_that_multiply_differently_are_remembered_until_the_next_run(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.begin({})
+    assert journal.precisions() == []
+    for precision in ("float32", "bfloat16", "float32"):
+        journal.note_precision(precision)
+    assert Journal(tmp_path).precisions() == ["bfloat16", "float32"]
+    journal.begin({})
+    assert journal.precisions() == []
+
+
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.begin({"identity": "abc"})

@@ -1,13 +1,15 @@
-"""Methods without a network on whole slides: every one runs, and tiles do not show."""
+"""Methods on whole slides: every one runs, and tiles do not show."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.pipeline.outputs import whole
 from tests.support.two_shot import tissue, two_planes, write_ome_tiff
 from wsi_refocus import read_provenance
+from wsi_refocus.network.precision import Precision
 from wsi_refocus.pipeline.refocus import refocus_slide
 
 
@@ -51,3 +53,17 @@ def test_pixels_that_the_networks_were_not_trained_for_are_named(
     assert ("trained for 0.2 to 0.55 µm per pixel" in caplog.text) == warned
     trained_for = read_provenance(summary.output)["method"]["trained_for_mpp"]
     assert trained_for == ([0.2, 0.55] if name == "tsva-lite" else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "noted"),
+    [("tsva-lite", "auto", ["bfloat16"]), ("tsva-lite", "full", ["float32"]), ("sharpest", "auto", [])],
+)
+def test_the_output_says_what_its_network_multiplied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, precision: Precision, noted: list[str]
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    first, second = two_planes(tissue((150, 150), seed=8), tilted=True)
+    slide = write_ome_tiff(tmp_path / "slide.ome.tiff", [first, second], z_um=[-0.75, 0.75], mpp=0.31)
+    summary = refocus_slide(slide, output=tmp_path / "made", method=name, precision=precision, workers=0)
+    assert read_provenance(summary.output)["method"]["precision"] == noted

@@ -1,7 +1,7 @@
 """Methods that make one in-focus image of two defocused ones, behind one protocol."""
 
 from wsi_refocus.methods.by_torch import PHASE_RANGE, PHASE_ZERO, bank_for, inversion_method, make_phase, weights_of
-from wsi_refocus.methods.protocol import Locating, Method, MethodSpec, MethodTraits, ShotGeometry
+from wsi_refocus.methods.protocol import Locating, Method, MethodSpec, MethodTraits, Rounding, ShotGeometry
 from wsi_refocus.methods.registry import (
     available,
     device_count,
@@ -19,6 +19,7 @@ __all__ = [
     "Method",
     "MethodSpec",
     "MethodTraits",
+    "Rounding",
     "ShotGeometry",
     "available",
     "bank_for",

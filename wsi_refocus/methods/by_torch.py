@@ -31,7 +31,13 @@ def make_trained(spec: MethodSpec) -> Method:
     profile = None if spec.profile is None else OpticsProfile.read(spec.profile)
     filters_for = partial(bank_for, spec.shots, profile=profile)
     return NetworkMethod.from_checkpoint(
-        spec.name, path, spec.device, threads=spec.threads, filters_for=filters_for, halo=measured_halo(path)
+        spec.name,
+        path,
+        spec.device,
+        threads=spec.threads,
+        filters_for=filters_for,
+        halo=measured_halo(path),
+        precision=spec.precision,
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from wsi_refocus.network.precision import Precision
+
 
 @dataclass(frozen=True, slots=True)
 class ShotGeometry:
@@ -43,6 +45,8 @@ class MethodSpec:
         Path of an optics profile, for methods that can use one; None for nominal optics.
     threads : int
         Tiles that it may restore at once on the CPU; the result does not depend on it.
+    precision : str
+        ``full`` for single precision; ``auto`` for less where networks are faster with it.
     """
 
     name: str
@@ -51,6 +55,7 @@ class MethodSpec:
     shots: ShotGeometry = ShotGeometry()
     profile: str | None = None
     threads: int = 1
+    precision: Precision = "auto"
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
@@ -135,6 +140,16 @@ class MethodTraits:
     def of(cls, method: Method) -> Self:
         """Traits of a method."""
         return cls(method.name, method.stride, method.by_height, method.checkpoint_sha256)
+
+
+@runtime_checkable
+class Rounding(Protocol):
+    """A method whose result depends a little on what its processor or GPU multiplies."""
+
+    @property
+    def precision(self) -> str:
+        """What that is: ``float32``, ``bfloat16`` or ``float16``."""
+        ...
 
 
 @runtime_checkable

@@ -63,10 +63,10 @@ def halve_until_it_fits(count: int, size: int, predict: Callable[[int, int], Non
 
 
 class GpuPredictor:
-    """Predicts on one GPU, in half precision; threads take turns while others read and write.
+    """Predicts on one GPU; threads take turns while others read and write.
 
-    A batch is sized by the memory that one tile of its shape was seen to take. As half precision rounds, and
-    the GPU's libraries choose their kernels by the batch, results may differ in the last grey level from
+    A batch is sized by the memory that one tile of its shape was seen to take. As less than single precision rounds,
+    and the GPU's libraries choose their kernels by the batch, results may differ in the last grey level from
     those of the CPU and of other batches.
 
     Parameters
@@ -75,15 +75,14 @@ class GpuPredictor:
         Network, moved to the device.
     device
         CUDA device.
+    precision
+        What it multiplies.
     """
 
-    def __init__(self, network: nn.Module, device: torch.device) -> None:
+    def __init__(self, network: nn.Module, device: torch.device, precision: torch.dtype) -> None:
         self._device = device
         self._network = network.to(device)
-        with torch.cuda.device(device):
-            self._precision = (
-                torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-            )
+        self._precision = precision
         self._lock = threading.Lock()
         self._bytes_per_tile: dict[tuple[int, ...], int] = {}
 
@@ -111,7 +110,7 @@ class GpuPredictor:
             batch.to(self._device, non_blocking=True).permute(0, 3, 1, 2).to(torch.float32).div_(255)
             for batch in (sharper, other)
         ]
-        with torch.autocast("cuda", dtype=self._precision):
+        with torch.autocast("cuda", dtype=self._precision, enabled=self._precision != torch.float32):
             restored: Tensor = self._network(*shots)
         return restored.float().mul_(255).clamp_(0, 255).permute(0, 2, 3, 1)
 

@@ -101,20 +101,27 @@ class DualPlaneFilters(nn.Module):
         if width.rim:
             density = density[..., width.around]
         places = [(y, x) for y in height.starts for x in width.starts]
-        spectra = [torch.fft.rfft2(density[..., y : y + size[0], x : x + size[1]]) for y, x in places]
+        spectra = [
+            torch.view_as_real(torch.fft.rfft2(density[..., y : y + size[0], x : x + size[1]])).flatten(-2)
+            for y, x in places
+        ]
         for each in response:
             whole = first.new_empty(first.shape, dtype=torch.float32)
             for spectrum, (y, x) in zip(spectra, places, strict=True):
-                made = torch.fft.irfft2((spectrum * each).sum(dim=2), s=size)
+                product = torch.mul(spectrum[:, :, 0], each[:, 0]).addcmul_(spectrum[:, :, 1], each[:, 1])
+                made = torch.fft.irfft2(torch.view_as_complex(product.view(*product.shape[:-1], -1, 2)), s=size)
                 whole[..., height.kept(y), width.kept(x)] = made[..., height.inner(y), width.inner(x)]
             yield whole
 
     def _response(self, size: tuple[int, int]) -> Tensor:
-        """Real frequency responses, shape (candidates, 3, 2, height, width // 2 + 1); those of some sizes are kept."""
+        """Real frequency responses, shape (candidates, 3, 2, height, 2 (width // 2 + 1)); those of some sizes are kept.
+
+        Each stands there twice in a row, for the real and the imaginary part of what it is multiplied by.
+        """
         response = self._responses.get(size)
         if response is None:
             rows, columns = (_cosines(self.kernels.shape[-1], side, self.kernels.device) for side in size)
-            response = rows @ self.kernels @ columns[: size[1] // 2 + 1].T
+            response = rows @ self.kernels @ columns[: size[1] // 2 + 1].T.repeat_interleave(2, dim=1)
             latest = list(self._responses.items())[1 - _SIZES :]
             self._responses = {**dict(latest), size: response}
         return response

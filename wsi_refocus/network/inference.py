@@ -20,6 +20,7 @@ from wsi_refocus.network.dual_plane import DualPlaneFilters, FixedInversion, Gue
 from wsi_refocus.network.folding import fold_batch_normalisation
 from wsi_refocus.network.lite import TsvaLite
 from wsi_refocus.network.lite_engine import LiteEngine
+from wsi_refocus.network.precision import Precision, resolve_precision
 from wsi_refocus.network.receptive_field import measure_receptive_field
 
 LEAST_SURROUNDINGS = 64
@@ -50,6 +51,8 @@ class NetworkMethod:
     halo
         Pixels beyond a tile after which its surroundings were seen to change less than a grey level; None to take all
         that the architecture can reach.
+    precision
+        Whether the network may work in less than single precision, where that is faster.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class NetworkMethod:
         checkpoint_sha256: str | None = None,
         threads: int = 1,
         halo: int | None = None,
+        precision: Precision = "auto",
     ) -> None:
         self.name = name
         self.network = network
@@ -81,7 +85,11 @@ class NetworkMethod:
         for layer in network.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
                 layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._engine = self._engine_here()
+        multiplied = resolve_precision(precision, self.device)
+        self._engine = self._engine_here(multiplied)
+        if self.device == "cpu" and self._engine is None:
+            multiplied = torch.float32
+        self.precision = str(multiplied).removeprefix("torch.")
         self.forward = self._engine or network
         self._predictor: Predictor
         if self.device == "cpu":
@@ -89,7 +97,7 @@ class NetworkMethod:
             self._predictor = CpuPredictor(self.forward, threads)
             self.batch = 2 * threads
         else:
-            self._predictor = GpuPredictor(network, torch.device(self.device))
+            self._predictor = GpuPredictor(network, torch.device(self.device), multiplied)
             self.batch = GPU_BATCH
 
     @classmethod
@@ -102,6 +110,7 @@ class NetworkMethod:
         threads: int = 1,
         filters_for: Callable[[Guesses], DualPlaneFilters] | None = None,
         halo: int | None = None,
+        precision: Precision = "auto",
     ) -> Self:
         """Make a method that runs the network of a checkpoint.
 
@@ -116,7 +125,7 @@ class NetworkMethod:
                 if filters_for is None:
                     raise CheckpointError("this network is fed by a bank of filters, which is made for a pair of shots")
                 network = WithFilters(network, filters_for(network.config.guesses)).eval()
-            return cls(name, network, device, checkpoint_sha256(path), threads, halo)
+            return cls(name, network, device, checkpoint_sha256(path), threads, halo, precision)
         except CheckpointError as error:
             message = str(error)
             raise CheckpointError(message if str(path) in message else f"{path}: {message}") from None
@@ -176,13 +185,13 @@ class NetworkMethod:
             height: NDArray[np.float32] = locating.height_um(*shots)[0, 0].float().cpu().numpy()
         return height
 
-    def _engine_here(self) -> LiteEngine | None:
+    def _engine_here(self, precision: torch.dtype) -> LiteEngine | None:
         """What runs the network faster than the network itself, where there is such a thing."""
         network = self.network
         if self.device != "cpu" or not isinstance(network, WithFilters) or not isinstance(network.network, TsvaLite):
             return None
         assert isinstance(network.filters, DualPlaneFilters)  # noqa: S101 - the stand-in is for probing alone
-        return LiteEngine(network.network, network.filters, min(self.halo, LEAST_SURROUNDINGS))
+        return LiteEngine(network.network, network.filters, min(self.halo, LEAST_SURROUNDINGS), precision)
 
 
 class Predictor(Protocol):

@@ -84,7 +84,7 @@ def finish(
         ome_xml=info.ome_xml,
         associated={name: job.source.read_associated(name) for name in info.associated},
     )
-    finish_store(output, record.layout, metadata, provenance(job, record, settings, seconds))
+    finish_store(output, record.layout, metadata, provenance(job, record, settings, seconds, journal.precisions()))
     journal.remove()
     return table
 
@@ -94,7 +94,9 @@ def _lasting(record: RunRecord) -> RunRecord:
     return replace(record, view=replace(record.view, slide=replace(record.view.slide, copies=None)))
 
 
-def provenance(job: Job, record: RunRecord, settings: RunSettings, seconds: float) -> dict[str, Any]:
+def provenance(
+    job: Job, record: RunRecord, settings: RunSettings, seconds: float, precisions: list[str]
+) -> dict[str, Any]:
     """Say where the output comes from, for its root attributes."""
     info, pair, survey = job.source.info, job.pair, record.survey
     return {
@@ -128,6 +130,7 @@ def provenance(job: Job, record: RunRecord, settings: RunSettings, seconds: floa
             "checkpoint_sha256": job.checkpoint_sha256,
             "profile_sha256": profile_sha256(record.method.profile),
             "device": record.method.device,
+            "precision": precisions,
             "defocus_offset_um": record.method.shots.offset_um,
             "defocus_offset_assumed": pair.defocus_offset_um is None,
             "mpp": record.method.shots.mpp,

@@ -48,7 +48,7 @@ class Journal:
     def begin(self, record: dict[str, Any]) -> None:
         """Write the run's record; from here on the run can be resumed."""
         with _explained(self.folder):
-            for name in ("shards", "rims"):  # what an earlier run left, whose removal was interrupted
+            for name in ("shards", "rims", "precisions"):  # what an earlier run left, whose removal was interrupted
                 shutil.rmtree(self.folder / name, ignore_errors=True)
             (self.folder / "shards").mkdir(parents=True, exist_ok=True)
             _write_whole(self._run, record)
@@ -93,6 +93,17 @@ class Journal:
         path = self.folder / "shards" / f"{iy}_{ix}.json"
         rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
         return rows
+
+    def note_precision(self, precision: str) -> None:
+        """Remember what a worker multiplies; workers of one run may differ in it."""
+        with _explained(self.folder):
+            folder = self.folder / "precisions"
+            folder.mkdir(exist_ok=True)
+            (folder / precision).touch()
+
+    def precisions(self) -> list[str]:
+        """All that was noted."""
+        return sorted(path.name for path in (self.folder / "precisions").glob("*"))
 
     def keep_rims(self, iy: int, ix: int, region: Region, refocused: NDArray[np.uint8]) -> None:
         """Remember the border of a shard as it was refocused.

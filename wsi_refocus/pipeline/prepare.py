@@ -150,7 +150,9 @@ def prepare(
     device = place_of(settings).device
     tissue, pair = look(source, settings)
     shots = ShotGeometry(pair.defocus_offset_um or DEFAULT_DEFOCUS_OFFSET_UM, (mpp[0] + mpp[1]) / 2)
-    spec = MethodSpec(settings.method, settings.checkpoint, device, shots, absolute(settings.profile))
+    spec = MethodSpec(
+        settings.method, settings.checkpoint, device, shots, absolute(settings.profile), precision=settings.precision
+    )
     method = described(spec)
     _check_tile(settings.tile, method)
     if (method.by_height or settings.phase) and pair.defocus_offset_um is None:

@@ -171,7 +171,13 @@ def start_engine(stack: contextlib.ExitStack, settings: RunSettings) -> Engine:
     if place.elsewhere is None and place.workforce.workers:
         head_start.begin(with_torch=uses_gpu(settings.method))
     engine = stack.enter_context(open_engine(place.workforce, place.elsewhere, task_seconds=settings.shard_timeout))
-    spec = MethodSpec(settings.method, settings.checkpoint, place.device, profile=absolute(settings.profile))
+    spec = MethodSpec(
+        settings.method,
+        settings.checkpoint,
+        place.device,
+        profile=absolute(settings.profile),
+        precision=settings.precision,
+    )
     engine.warm_up(warm_up, spec, engine.threads)
     return engine
 

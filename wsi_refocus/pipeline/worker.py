@@ -11,7 +11,7 @@ from typing import Any
 
 from wsi_refocus.errors import OutputError
 from wsi_refocus.geometry import Region
-from wsi_refocus.methods import Method, MethodSpec, MethodTraits, device_count, make_method
+from wsi_refocus.methods import Method, MethodSpec, MethodTraits, Rounding, device_count, make_method
 from wsi_refocus.ngff.layout import ShardIndex
 from wsi_refocus.ngff.store import read_level, write_shard
 from wsi_refocus.pipeline.compose import compose
@@ -76,6 +76,8 @@ class ShardWorker:
         self.planes = OpenPlanes(record)
         self.phase = PhaseLayer(record.method, record.layout, record.tile, threads) if record.phase else None
         here = on_this_worker(record.method, threads)
+        if isinstance(self.method, Rounding):
+            self.journal.note_precision(self.method.precision)
         self.judging = None if record.trust is None else ShardJudging(record, here, self.method, self.journal, threads)
 
     def make(self, index: ShardIndex) -> ShardReport:

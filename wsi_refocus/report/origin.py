@@ -89,6 +89,7 @@ def _origin(contents: Contents) -> Iterator[tuple[str, str]]:
     yield "ΔD, half the distance of the planes", _prefixed("", method.get("defocus_offset_um"), f" µm{assumed}")
     yield "Pixels that the network knows", _text(method.get("trained_for_mpp"))
     yield "Device", _text(method.get("device"))
+    yield "Multiplied in", ", ".join(str(each) for each in _list(method.get("precision")))
     yield "Policy", _text(trust.get("policy"))
     yield "Uncertainty", _text(trust.get("uncertainty"))
     yield "Limits", _text(trust.get("limits"))
