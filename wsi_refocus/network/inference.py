@@ -227,7 +227,7 @@ class CpuPredictor:
         def tile(index: int) -> None:
             with one_thread(), torch.inference_mode():
                 restored = self._network(_shot(sharper[index]), _shot(other[index]))
-                result[index] = restored.mul_(255).clamp_(0, 255)[0].permute(1, 2, 0).numpy()
+                torch.from_numpy(result[index]).copy_(restored[0].permute(1, 2, 0)).mul_(255).clamp_(0, 255)
 
         for done in [self._pool.submit(tile, index) for index in range(len(sharper))]:
             done.result()

@@ -154,9 +154,10 @@ def _extended(pixels: Pixels, inside: Region, region: Region) -> Pixels:
     """Pixels of ``inside`` carried on over the border of the slide to all of ``region``."""
     if inside == region:
         return pixels
-    ys = np.clip(np.arange(region.y, region.y1), inside.y, inside.y1 - 1) - inside.y
-    xs = np.clip(np.arange(region.x, region.x1), inside.x, inside.x1 - 1) - inside.x
-    return pixels[np.ix_(ys, xs)]
+    edges = (inside.y - region.y, region.y1 - inside.y1), (inside.x - region.x, region.x1 - inside.x1)
+    widths = [(max(0, before), max(0, after)) for before, after in edges]
+    y, x = (max(0, -before) for before, _ in edges)  # of a region that lies beyond the slide, a part will do
+    return np.pad(pixels, [*widths, (0, 0)], mode="edge")[y : y + region.height, x : x + region.width]
 
 
 def _hull(regions: list[Region]) -> Region:
