@@ -14,7 +14,7 @@ from wsi_refocus.network.dual_plane import WithFilters
 from wsi_refocus.network.inference import NetworkMethod
 from wsi_refocus.network.lite import TsvaLite
 from wsi_refocus.network.lite_engine import LiteEngine
-from wsi_refocus.network.precision import resolve_precision
+from wsi_refocus.network.precision import Precision, resolve_precision
 from wsi_refocus.slide.open import SlideSpec
 
 SAMPLE = Path(__file__).parents[2] / "sample_slides" / "cmu-1-two-shot.ome.tiff"
@@ -52,21 +52,26 @@ def test_half_of_the_digits_change_less_than_a_grey_level(y: int, x: int) -> Non
     ],
 )
 def test_processors_without_the_instructions_keep_all_digits(
-    monkeypatch: pytest.MonkeyPatch, has: dict[str, bool] | None, asked: str, expected: torch.dtype
+    monkeypatch: pytest.MonkeyPatch, has: dict[str, bool] | None, asked: Precision, expected: torch.dtype
 ) -> None:
     if has is None:
         monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     else:
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: MappingProxyType(has), raising=False)
-    assert resolve_precision(asked, "cpu") == expected  # type: ignore[arg-type]
+    assert resolve_precision(asked, "cpu") == expected
 
 
-def test_networks_without_an_engine_keep_all_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("asked", "noted"), [("auto", "float32"), ("full", "float32"), ("half", "bfloat16")])
+def test_networks_without_an_engine_lose_digits_only_if_told(
+    monkeypatch: pytest.MonkeyPatch, asked: Precision, noted: str
+) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
     network = random_tsva()
-    method = NetworkMethod("tsva", network)
-    assert method.precision == "float32"
+    method = NetworkMethod("tsva", network, precision=asked)
+    assert method.precision == noted
     tile = np.random.default_rng(0).integers(0, 255, (1, 64, 64, 3), np.uint8)
     with torch.inference_mode():
         expected = network(*[torch.from_numpy(tile).permute(0, 3, 1, 2) / 255] * 2)[0].permute(1, 2, 0) * 255
-    assert np.abs(method.restore(tile, tile)[0] - expected.clamp(0, 255).numpy()).max() < 0.01
+    error = np.abs(method.restore(tile, tile)[0] - expected.clamp(0, 255).numpy()).max()
+    assert (error < 0.01) == (noted == "float32")
+    assert error < 5

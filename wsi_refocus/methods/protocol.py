@@ -46,7 +46,7 @@ class MethodSpec:
     threads : int
         Tiles that it may restore at once on the CPU; the result does not depend on it.
     precision : str
-        ``full`` for single precision; ``auto`` for less where networks are faster with it.
+        What networks work in; see `wsi_refocus.network.precision`.
     """
 
     name: str

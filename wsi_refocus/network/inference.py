@@ -52,7 +52,8 @@ class NetworkMethod:
         Pixels beyond a tile after which its surroundings were seen to change less than a grey level; None to take all
         that the architecture can reach.
     precision
-        Whether the network may work in less than single precision, where that is faster.
+        Whether the network may work in half of single precision, where that is faster. On the CPU ``auto`` allows it
+        for networks that have an engine: others can change by more than a grey level.
 
     Raises
     ------
@@ -87,14 +88,14 @@ class NetworkMethod:
                 layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         multiplied = resolve_precision(precision, self.device)
         self._engine = self._engine_here(multiplied)
-        if self.device == "cpu" and self._engine is None:
+        if self.device == "cpu" and self._engine is None and precision != "half":
             multiplied = torch.float32
         self.precision = str(multiplied).removeprefix("torch.")
         self.forward = self._engine or network
         self._predictor: Predictor
         if self.device == "cpu":
             keep_freed_memory()
-            self._predictor = CpuPredictor(self.forward, threads)
+            self._predictor = CpuPredictor(self.forward, threads, torch.float32 if self._engine else multiplied)
             self.batch = 2 * threads
         else:
             self._predictor = GpuPredictor(network, torch.device(self.device), multiplied)
@@ -214,10 +215,18 @@ class CpuPredictor:
         Network on the CPU.
     threads
         Tiles predicted at once.
+    precision
+        What it multiplies, if it does not see to that itself.
     """
 
-    def __init__(self, network: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], threads: int) -> None:
+    def __init__(
+        self,
+        network: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        threads: int,
+        precision: torch.dtype = torch.float32,
+    ) -> None:
         self._network = network
+        self._precision = precision
         self._pool = ThreadPoolExecutor(threads, "predict")
 
     def predict(self, sharper: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -225,7 +234,8 @@ class CpuPredictor:
         result = np.empty(sharper.shape, np.float32)
 
         def tile(index: int) -> None:
-            with one_thread(), torch.inference_mode():
+            half = torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._precision == torch.bfloat16)
+            with one_thread(), torch.inference_mode(), half:
                 restored = self._network(_shot(sharper[index]), _shot(other[index]))
                 torch.from_numpy(result[index]).copy_(restored[0].permute(1, 2, 0)).mul_(255).clamp_(0, 255)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import torch
 
-Precision = Literal["auto", "full"]
-"""What can be asked for: single precision, or less where that is faster."""
+Precision = Literal["auto", "full", "half"]
+"""What can be asked for: single precision, or half of it where that is faster, and with ``auto`` only where besides it
+changes less than a grey level."""
 
 
 def resolve_precision(precision: Precision, device: str) -> torch.dtype:
@@ -18,7 +19,7 @@ def resolve_precision(precision: Precision, device: str) -> torch.dtype:
     Parameters
     ----------
     precision
-        ``full`` is single precision; ``auto`` is half of it on GPUs, and on processors that have instructions to
+        ``full`` is single precision; the others are half of it on GPUs, and on processors that have instructions to
         multiply matrices of it (Intel's AMX): others are slower with it than without.
     device
         ``cpu``, ``cuda`` or ``cuda:N``.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsi_refocus.methods import Method, MethodSpec, is_trained, make_method
+from wsi_refocus.network.precision import Precision
 from wsi_refocus.quality.consistency import reblur
 from wsi_refocus.quality.cross_spectra import cross_spectra
 from wsi_refocus.quality.defocus import focus_of_shots
@@ -123,7 +124,7 @@ class Examiner:
         self._method = method if is_trained(spec.name) else None
         self._uncertainty = uncertainty
         self._transfers = transfers_for(spec.profile, spec.shots.mpp)
-        self._companion = _companion(COMPANIONS.get(spec.name), spec.device, spec.threads)
+        self._companion = _companion(COMPANIONS.get(spec.name), spec.device, spec.threads, spec.precision)
 
     def examine(self, place: Surroundings, output: Pixels) -> Evidence:
         """Gather the evidence of one tile.
@@ -197,6 +198,12 @@ def _factor(ratio: float) -> float:
 
 
 @lru_cache(maxsize=4)
-def _companion(name: str | None, device: str, threads: int) -> Method | None:
-    """The other network, ready; those that are asked do not depend on how the shots were taken."""
-    return None if name is None else make_method(MethodSpec(name, device=device, threads=threads))
+def _companion(name: str | None, device: str, threads: int, precision: Precision) -> Method | None:
+    """The other network, ready; those that are asked do not depend on how the shots were taken.
+
+    What it makes is only compared, so that a grey level more or less does not count.
+    """
+    if name is None:
+        return None
+    rough: Precision = "full" if precision == "full" else "half"
+    return make_method(MethodSpec(name, device=device, threads=threads, precision=rough))
