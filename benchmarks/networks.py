@@ -41,10 +41,11 @@ def main() -> None:
     speed = {name: threads * TILE**2 / 1e6 / median(seconds[name]) for name in methods}
     for name, method in methods.items():
         share = 1 - (TILE / (TILE + 2 * method.halo)) ** 2
+        times = speed["tsva-lite"] / speed[name]
         print(
-            f"  {name:10} {speed[name]:8.4f} megapixels a second in {method.precision}, in tiles of {TILE} with a halo of "
-            f"{method.halo} ({share:.1%} of the pixels); tsva-lite is {speed['tsva-lite'] / speed[name]:.0f} times as fast"
+            f"  {name:10} {speed[name]:8.4f} megapixels a second in {method.precision}; tsva-lite {times:.1f} times that"
         )
+        print(f"             in tiles of {TILE} with a halo of {method.halo} ({share:.1%} of the pixels)")
 
 
 def _predict(method: Method, threads: int) -> float:
