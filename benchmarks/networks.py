@@ -42,9 +42,7 @@ def main() -> None:
     for name, method in methods.items():
         share = 1 - (TILE / (TILE + 2 * method.halo)) ** 2
         times = speed["tsva-lite"] / speed[name]
-        print(
-            f"  {name:10} {speed[name]:8.4f} megapixels a second in {method.precision}; tsva-lite {times:.1f} times that"
-        )
+        print(f"  {name:10} {speed[name]:8.4f} megapixels a second in {method.precision}; tsva-lite: {times:.1f} ×")
         print(f"             in tiles of {TILE} with a halo of {method.halo} ({share:.1%} of the pixels)")
 
 
