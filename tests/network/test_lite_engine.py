@@ -21,7 +21,7 @@ def _shots(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("strip", [1, 700, 80_000])
 @pytest.mark.parametrize("size", [(64, 80), (8, 8), (104, 24)])
 def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch, strip: int, size: tuple[int, int]) -> None:
-    monkeypatch.setattr(lite_engine, "STRIP", strip)
+    monkeypatch.setitem(lite_engine.STRIPS, torch.float32, strip)
     network, bank = random_lite(CONFIG), random_bank()
     shots = _shots(*size)
     with torch.inference_mode():

@@ -13,7 +13,7 @@ from torch.nn.functional import conv2d, interpolate, leaky_relu_, pixel_shuffle
 from wsi_refocus.network.dual_plane import DualPlaneFilters
 from wsi_refocus.network.lite import COARSER, CONTRAST, SHUFFLE, SLOPE, DenseBlock, TsvaLite
 
-STRIP = 80_000
+STRIPS = {torch.float32: 80_000, torch.bfloat16: 30_000}
 """Folded pixels of a strip: few enough for the cache, and many enough that its rims cost little."""
 _CELL = SHUFFLE * COARSER
 _MIDDLE = 0.5
@@ -182,7 +182,7 @@ class _Block:
 def _strips(maps: Tensor, reach: int) -> Iterator[Strip]:
     """Strips of whole rows of maps; each looks ``reach`` rows beyond itself, as far as there are any."""
     rows, columns = maps.shape[2:]
-    step = max(8, STRIP // columns)
+    step = max(8, STRIPS[maps.dtype] // columns)
     for start in range(0, rows, step):
         stop = min(rows, start + step)
         yield Strip(start, stop, max(0, start - reach), min(rows, stop + reach))
