@@ -123,7 +123,7 @@ class LiteEngine:
             out = conv2d(features[:, :, strip.low : strip.high], *self._head, padding=1)
             out = pixel_shuffle(_first(out[:, :, strip.inner]), SHUFFLE).float()
             rows = slice(SHUFFLE * strip.start, SHUFFLE * strip.stop)
-            weights = (out[:, :choices] + leaning[:, :, rows]).softmax(dim=1)
+            weights = out[:, :choices].add_(leaning[:, :, rows]).softmax(dim=1)
             weights[:, 2].neg_().add_(weights[:, 1])  # what lies above the mean in one shot lies below it in the other
             image[:, :, rows].add_(out[:, choices:])
             for number in range(1, choices - 1):
