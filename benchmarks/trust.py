@@ -41,7 +41,8 @@ def main() -> None:
 
 
 def _print_tile() -> None:
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
     spec = MethodSpec("tsva-lite", shots=ShotGeometry(0.75, 0.25))
     method = make_method(spec)
     halo = method.halo
@@ -66,6 +67,7 @@ def _print_tile() -> None:
     print(f"a tile of {CELL} × {CELL} pixels on one core, medians of {RUNS}:")
     for name, each in times.items():
         print(f"  {name:<20} {median(each[1:]):6.3f} s  {median(each[1:]) / whole:6.1%}")
+    os.sched_setaffinity(0, cores)
 
 
 if __name__ == "__main__":
