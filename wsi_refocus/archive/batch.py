@@ -19,9 +19,9 @@ from wsi_refocus.archive.runner import ArchiveRunner, Display
 from wsi_refocus.archive.sizes import largest_first
 from wsi_refocus.config import OF_THE_WORK, RunSettings, make_settings
 from wsi_refocus.errors import OutputExistsError, RefocusError, UsageError
-from wsi_refocus.methods import MethodSpec, make_method
+from wsi_refocus.methods import make_method
 from wsi_refocus.pipeline.engine import Engine
-from wsi_refocus.pipeline.prepare import absolute
+from wsi_refocus.pipeline.prepare import method_of
 from wsi_refocus.pipeline.progress import Progress
 from wsi_refocus.pipeline.refocus import start_engine
 from wsi_refocus.report.contents import read_contents
@@ -154,7 +154,7 @@ def settings_of(entry: Entry, common: RunSettings) -> RunSettings:
 
 def _check_method(settings: RunSettings) -> None:
     """Refuse weights or a profile that cannot be used before thousands of slides fail because of them."""
-    make_method(MethodSpec(settings.method, settings.checkpoint, "cpu", profile=absolute(settings.profile)))
+    make_method(method_of(settings, "cpu"))
 
 
 def _refocus(

@@ -8,7 +8,7 @@ import numpy as np
 
 from wsi_refocus.config import RunSettings
 from wsi_refocus.methods import MethodSpec, is_trained, make_method, resolve_device
-from wsi_refocus.pipeline.prepare import absolute
+from wsi_refocus.pipeline.prepare import method_of
 from wsi_refocus.tiling.grid import CELL
 
 _SLIDE_SECONDS, _SHARD_SECONDS, _TILE_SECONDS = 2.5, 0.6, 0.1
@@ -47,7 +47,7 @@ class Speed:
     def _tile(self, settings: RunSettings) -> float:
         """Time in which a tile of noise is predicted."""
         device = resolve_device(settings.device, settings.method)
-        spec = MethodSpec(settings.method, settings.checkpoint, device, profile=absolute(settings.profile), threads=1)
+        spec = method_of(settings, device)
         if spec not in self._tiles:
             method = make_method(spec)
             edge = -(-(CELL + 2 * method.halo) // method.stride) * method.stride

@@ -150,9 +150,7 @@ def prepare(
     device = place_of(settings).device
     tissue, pair = look(source, settings)
     shots = ShotGeometry(pair.defocus_offset_um or DEFAULT_DEFOCUS_OFFSET_UM, (mpp[0] + mpp[1]) / 2)
-    spec = MethodSpec(
-        settings.method, settings.checkpoint, device, shots, absolute(settings.profile), precision=settings.precision
-    )
+    spec = method_of(settings, device, shots)
     method = described(spec)
     _check_tile(settings.tile, method)
     if (method.by_height or settings.phase) and pair.defocus_offset_um is None:
@@ -201,7 +199,19 @@ def _trust_of(settings: RunSettings, spec: MethodSpec, method: MethodTraits) -> 
     return TrustSpec(settings.policy, settings.uncertainty, limits, calibration.sha256), calibration
 
 
-def absolute(path: str | None) -> str | None:
+def method_of(settings: RunSettings, device: str, shots: ShotGeometry | None = None) -> MethodSpec:
+    """How to make the method that settings ask for, on a device that was settled on; in any process."""
+    return MethodSpec(
+        settings.method,
+        settings.checkpoint,
+        device,
+        shots or ShotGeometry(),
+        _absolute(settings.profile),
+        precision=settings.precision,
+    )
+
+
+def _absolute(path: str | None) -> str | None:
     """Path that means the same to workers that were started elsewhere."""
     return None if path is None else str(Path(path).absolute())
 

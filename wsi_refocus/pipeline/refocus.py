@@ -26,7 +26,7 @@ from wsi_refocus.pipeline.journal import Journal
 from wsi_refocus.pipeline.memory import PeakMemory
 from wsi_refocus.pipeline.output_folder import check_output, claimed, make_way
 from wsi_refocus.pipeline.place import place_of
-from wsi_refocus.pipeline.prepare import Job, absolute, default_output, prepare, view_of
+from wsi_refocus.pipeline.prepare import Job, default_output, method_of, prepare, view_of
 from wsi_refocus.pipeline.progress import Progress, Silence
 from wsi_refocus.pipeline.record import RunRecord
 from wsi_refocus.pipeline.seams import seams_of
@@ -171,14 +171,7 @@ def start_engine(stack: contextlib.ExitStack, settings: RunSettings) -> Engine:
     if place.elsewhere is None and place.workforce.workers:
         head_start.begin(with_torch=uses_gpu(settings.method))
     engine = stack.enter_context(open_engine(place.workforce, place.elsewhere, task_seconds=settings.shard_timeout))
-    spec = MethodSpec(
-        settings.method,
-        settings.checkpoint,
-        place.device,
-        profile=absolute(settings.profile),
-        precision=settings.precision,
-    )
-    engine.warm_up(warm_up, spec, engine.threads)
+    engine.warm_up(warm_up, method_of(settings, place.device), engine.threads)
     return engine
 
 
