@@ -16,7 +16,7 @@ _KEPT = 2**30
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc to keep freed memory for what comes next, as long as that is less than 1 GiB; no-op elsewhere.
+    """Tell glibc to keep freed memory for what comes next, in any thread, up to 1 GiB of it; no-op elsewhere.
 
     Maps of many megabytes come and go with every layer. Given back to the system each time, they are faulted in anew,
     and a prediction takes up to twice as long. Workers are told so by their environment before they start.
