@@ -56,8 +56,8 @@ class RunSettings(BaseModel):
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     precision : str
-        ``full`` for networks in single precision, ``half`` for half of it where that is faster, and ``auto`` only where
-        besides it changes less than a grey level.
+        ``full`` for networks in single precision, ``half`` for half of it where that is faster, and ``auto`` for the
+        same, but on the CPU only where it changes less than a grey level.
     workers : int or None
         Worker processes; 0 works in this process, without a scheduler; None chooses.
     threads : int or None

@@ -93,7 +93,7 @@ def working_options(command: Command) -> Command:
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
         click.option(
             "--precision", type=click.Choice(["auto", "full", "half"]), default="auto", show_default=True,
-            help="Networks in half precision where that is faster; auto: and changes less than a grey level.",
+            help="Networks in half precision where that is faster; auto: on CPUs only if within a grey level.",
         ),
         click.option("--workers", type=int, help="Worker processes; 0 works in this process."),
         click.option("--threads", type=int, help="Shards in hand at once in each worker."),

@@ -125,10 +125,10 @@ class LiteEngine:
             rows = slice(SHUFFLE * strip.start, SHUFFLE * strip.stop)
             weights = out[:, :choices].add_(leaning[:, :, rows]).softmax(dim=1)
             weights[:, 2].neg_().add_(weights[:, 1])  # what lies above the mean in one shot lies below it in the other
-            image[:, :, rows].add_(out[:, choices:])
+            made = image[:, :, rows].add_(out[:, choices:])
             for number in range(1, choices - 1):
                 choice = shown[:, 3 * number : 3 * number + 3, rows]
-                image[:, :, rows].addcmul_(weights[:, number + 1 : number + 2], choice)
+                made.addcmul_(weights[:, number + 1 : number + 2], choice)
 
 
 class Strip(NamedTuple):

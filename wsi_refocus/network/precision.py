@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     import torch
 
 Precision = Literal["auto", "full", "half"]
-"""What can be asked for: single precision, or half of it where that is faster, and with ``auto`` only where besides it
-changes less than a grey level."""
+"""What can be asked for: single precision, or half of it where that is faster; with ``auto``, on the CPU, only for
+networks that it changes by less than a grey level."""
 
 
 def resolve_precision(precision: Precision, device: str) -> torch.dtype:
